@@ -1,0 +1,1 @@
+"""Budget: trend, risk, large claims and the benchmark."""

@@ -1,0 +1,1 @@
+"""Claims: from experience tables to cost and utilization."""

@@ -1,0 +1,1 @@
+"""Contract: what was agreed and what it pays."""

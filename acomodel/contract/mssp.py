@@ -1,0 +1,145 @@
+"""Terms of the Medicare Shared Savings Program, built from its dated rules."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from acomodel.contract.terms import Terms
+from acomodel.exhibit import Assumption
+from acomodel.inputs import InputError
+from acomodel.programs import Rules
+
+_NUMBERS = (
+    "savings_cap_benchmark",
+    "loss_rate",
+    "loss_rate_floor",
+    "loss_rate_ceiling",
+    "loss_limit_benchmark",
+    "sequestration",
+    "loss_forgiven",
+)
+
+
+def terms(
+    program: Literal["mssp"],
+    track: str,
+    performance_year: int,
+    *,
+    agreement_start: int | None = None,
+    agreement_year: int | None = None,
+    msr: float | Literal["size"] | None = None,
+    low_revenue: bool = False,
+    revenue_limit: bool = False,
+) -> Terms:
+    """
+    Terms of a programme's track in one performance year, from its rule table.
+
+    Parameters
+    ----------
+    program : {"mssp"}
+        Medicare Shared Savings Program.
+    track : str
+        "Track 1", "Track 2", "Track 3", "Track 1+", "BASIC A" to "BASIC E", or "ENHANCED".
+    performance_year : int
+        Year settled; past the last year of the table the newest rows stand in (`rules_used` says so).
+    agreement_start : int, optional
+        Year in which the agreement began; the performance year when not given.
+    agreement_year : int, optional
+        1, 2, 3, …: year of the agreement, for limits that rise with it; by default counted from
+        `agreement_start`.
+    msr : float or "size", optional
+        The ACO's choice of threshold where the track leaves one (0, 0.005, 0.01, 0.015, 0.02 or "size");
+        "size" when not given. [share of benchmark]
+    low_revenue : bool
+        Whether CMS calls the ACO low-revenue, which from 2024 opens a reduced rate below the threshold.
+    revenue_limit : bool
+        Whether losses are also limited by a share of the participants' revenue, which `settle` then needs.
+
+    Returns
+    -------
+    Terms
+
+    Raises
+    ------
+    InputError
+        Unknown programme or track, or a threshold the programme does not offer.
+
+    References
+    ----------
+    .. [1] 42 CFR 425.600-425.610; each value carries its own source in ``data/rules/mssp.csv``.
+
+    Examples
+    --------
+    >>> terms("mssp", "ENHANCED", 2023, msr=0.01).loss_method
+    'one_minus_rate_times_quality'
+    """
+    if program != "mssp":
+        raise InputError(f"no rule table for the programme '{program}'; 'mssp' is the one there is")
+    rules = Rules(program, performance_year, agreement_start)
+    sharing_rate = cast(float, rules.value("sharing_rate", track).value)
+    numbers = {name: rules.number(name, track) for name in _NUMBERS}
+    year = agreement_year or (performance_year - agreement_start + 1 if agreement_start else 3)
+    early = rules.number(f"loss_limit_benchmark_year_{year}", track)
+    if early is not None:
+        numbers["loss_limit_benchmark"] = early
+    if revenue_limit:
+        numbers["loss_limit_revenue"] = rules.number("loss_limit_revenue", track)
+    if low_revenue:
+        numbers["below_msr_factor"] = rules.number("below_msr_factor", track)
+    clauses: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    if clauses.get("below_msr_factor"):
+        clauses["below_msr_members"] = int(rules.number("below_msr_members", track) or 0)
+    score_method = rules.text("quality_method", track) == "score"
+    return Terms(
+        name=f"MSSP {track}, performance year {performance_year}",
+        sharing_rate=sharing_rate,
+        msr=_threshold(rules, track, msr),
+        quality_method="multiplier" if score_method else "none",
+        loss_method=cast(Any, rules.text("loss_method", track)),
+        **clauses,
+    )
+
+
+def _threshold(rules: Rules, track: str, msr: float | str | None) -> Any:
+    """Threshold of the track: its own, or the ACO's choice where it has one."""
+    method = rules.text("msr_method", track)
+    if method == "size":
+        own: float | str = "size"
+    elif method == "fixed":
+        own = cast(float, rules.number("msr", track))
+    else:
+        offered = [x if x == "size" else float(x) for x in rules.text("msr_choice", track).split("|")]
+        chosen: float | str = "size" if msr is None else msr
+        if chosen not in offered:
+            raise InputError(f"{track}: a minimum savings rate of {chosen} is not offered; choose one of {offered}")
+        return chosen
+    if msr not in (None, own):
+        raise InputError(f"{track}: the minimum savings rate is set by the programme ('{own}'), not {msr}")
+    return own
+
+
+def rules_used(track: str, performance_year: int, agreement_start: int | None = None) -> list[Assumption]:
+    """
+    Cited rules behind `terms` for a track and year, one assumption each.
+
+    Parameters
+    ----------
+    track : str
+        Track, as for `terms`.
+    performance_year : int
+        Year settled.
+    agreement_start : int, optional
+        Year in which the agreement began.
+
+    Returns
+    -------
+    list of Assumption
+
+    Examples
+    --------
+    >>> rules_used("Track 1", 2014)[0].value
+    0.5
+    """
+    rules = Rules("mssp", performance_year, agreement_start)
+    names = ("sharing_rate", "msr_method", "quality_method", "loss_method", *_NUMBERS)
+    return [rules.value(name, track) for name in names if rules.row(name, track) is not None]

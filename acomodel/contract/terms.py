@@ -1,0 +1,110 @@
+"""What was agreed: the terms of a shared savings contract, as plain values that settle anywhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A share from 0 to 1; 50 % is 0.5."""
+
+
+def _pairs(value: Any) -> Any:
+    """Rows of a TOML array as tuples; what is not an array of rows passes on to be refused."""
+    if isinstance(value, list | tuple) and all(isinstance(row, list | tuple) for row in value):
+        return tuple(tuple(float(x) if isinstance(x, int) and not isinstance(x, bool) else x for x in r) for r in value)
+    return value
+
+
+Pairs = Annotated[tuple[tuple[float, float], ...], BeforeValidator(_pairs)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class Terms:
+    """
+    Terms of one contract between an ACO and a payer.
+
+    A value of `None` means that the contract has no such clause. Shares and rates run from 0 to 1.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A value is out of range, or two clauses contradict each other.
+
+    Examples
+    --------
+    >>> one_sided = Terms(sharing_rate=0.5, msr=0.02, share_from="threshold")
+    >>> one_sided.two_sided
+    False
+    """
+
+    sharing_rate: Share = Field(description="largest share of savings that goes to the ACO [share of savings]")
+    name: str = Field("Shared savings contract", description="what the parties call it")
+    share_from: Literal["first_dollar", "threshold"] = Field(
+        "first_dollar",
+        description="whether savings and losses are shared from the first dollar once the threshold is met, "
+        "or only beyond it",
+    )
+    msr: Share | Literal["size"] = Field(
+        0.0, description="minimum savings rate, or 'size' for the Medicare table [share of benchmark]"
+    )
+    mlr: Share | Literal["size", "msr"] = Field(
+        "msr", description="minimum loss rate; 'msr' for the mirror of the savings side [share of benchmark]"
+    )
+    quality_method: Literal["none", "multiplier", "gate", "ladder"] = Field(
+        "none",
+        description="what the quality score does: nothing, multiplies the sharing rate, opens it, or sets its step",
+    )
+    quality_gate: Share = Field(0.0, description="least quality score at which savings are shared [share]")
+    quality_ladder: Pairs = Field((), description="steps of a ladder: score from which, share of the sharing rate")
+    savings_cap_benchmark: Share | None = Field(None, description="cap on the payment [share of benchmark]")
+    savings_cap_revenue: Share | None = Field(None, description="cap on the payment [share of revenue]")
+    loss_method: Literal["none", "fixed", "one_minus_final_rate", "one_minus_rate_times_quality"] = Field(
+        "none",
+        description="how the ACO's share of losses is set: none (one-sided), a fixed rate, one less the final "
+        "sharing rate, or one less sharing rate times quality score",
+    )
+    loss_rate: Share | None = Field(None, description="fixed share of losses borne by the ACO [share of losses]")
+    loss_rate_floor: Share = Field(0.0, description="least loss rate [share of losses]")
+    loss_rate_ceiling: Share = Field(1.0, description="greatest loss rate [share of losses]")
+    loss_limit_benchmark: Share | None = Field(None, description="limit on losses owed [share of benchmark]")
+    loss_limit_revenue: Share | None = Field(None, description="limit on losses owed [share of revenue]")
+    loss_forgiven: Share = Field(0.0, description="share of losses that no ACO is asked for [share of losses]")
+    corridors: Pairs = Field(
+        (),
+        description="marginal bands: upper end as a share of benchmark (inf for the last), and the part of "
+        "savings or losses in the band that is shared at all",
+    )
+    sequestration: Share = Field(0.0, description="reduction of earned savings before the cap [share]")
+    below_msr_factor: Share = Field(
+        0.0, description="part of the final rate paid on savings that stay below the minimum savings rate"
+    )
+    below_msr_members: int = Field(0, ge=0, description="fewest members for that reduced rate [members]")
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Terms:
+        if self.loss_method == "fixed" and self.loss_rate is None:
+            raise ValueError("loss_method = 'fixed' needs a loss_rate")
+        if self.loss_method != "fixed" and self.loss_rate is not None:
+            raise ValueError(f"loss_rate is given but loss_method = '{self.loss_method}' does not use it")
+        if self.loss_rate_floor > self.loss_rate_ceiling:
+            raise ValueError("loss_rate_floor lies above loss_rate_ceiling")
+        if (self.quality_method == "ladder") != bool(self.quality_ladder):
+            raise ValueError("quality_method = 'ladder' and quality_ladder go together")
+        steps = [score for score, _ in self.quality_ladder]
+        if steps != sorted(set(steps)) or any(not 0 <= x <= 1 for row in self.quality_ladder for x in row):
+            raise ValueError("quality_ladder wants rising scores and shares from 0 to 1")
+        ends = [end for end, _ in self.corridors]
+        if ends != sorted(set(ends)) or any(not 0 <= part <= 1 for _, part in self.corridors):
+            raise ValueError("corridors want rising upper ends and shares from 0 to 1")
+        if ends and not math.isinf(ends[-1]):
+            raise ValueError("the last corridor must end at inf")
+        return self
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether the ACO bears losses."""
+        return self.loss_method != "none"

@@ -1,0 +1,165 @@
+"""What a result shows: a titled table that prints itself, and the assumptions it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+
+import pandas as pd
+
+Basis = Literal["data", "rule", "contract", "judgment"]
+
+FORMATS: dict[str, str] = {
+    "$": "${:,.0f}",
+    "$.": "${:,.2f}",
+    "%": "{:.1%}",
+    "%.": "{:.2%}",
+    "%..": "{:.4%}",
+    "#": "{:,.0f}",
+    "#.": "{:,.1f}",
+    "0.000": "{:,.3f}",
+    "0.0000": "{:,.4f}",
+}
+"""Formats by a short name: dollars, dollars and cents, percents, counts, factors."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """
+    One number or choice that a result rests on.
+
+    Parameters
+    ----------
+    name : str
+        What it is, in the field's own words.
+    value : float or str
+        The value used.
+    unit : str
+        Its unit: "$ PMPM", "share of benchmark", "factor", …
+    basis : {"data", "rule", "contract", "judgment"}
+        Where it comes from in kind.
+    source : str
+        Where it comes from in particular: a file, a regulation, a page.
+    note : str
+        What a reader must know before relying on it.
+    """
+
+    name: str
+    value: float | str
+    unit: str
+    basis: Basis
+    source: str
+    note: str = ""
+
+
+def show(value: Any, style: str | None = None) -> str:
+    """Text of one cell: a number under a format of `FORMATS`, an en dash for a missing one.
+
+    >>> show(1234.5, "$."), show(float("nan"), "%"), show(-5, "$")
+    ('$1,234.50', '–', '−$5')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(value, "dtype"):
+        return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if getattr(value, "dtype", None) == bool:
+        return "yes" if value else "no"
+    text = FORMATS[style].format(abs(value)) if style else f"{abs(value):,.10g}"
+    return f"−{text}" if value < 0 and text.strip("$0.,%") else text
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Exhibit:
+    """
+    A titled table that shows itself in a terminal and in a notebook.
+
+    Parameters
+    ----------
+    title : str
+        What the table says.
+    table : pandas.DataFrame
+        The figures at full precision; rounding happens only on display.
+    formats : mapping of str to str
+        Column, or row label for a table of lines, to a name in `FORMATS`.
+    note : str
+        A sentence below the table.
+    """
+
+    title: str
+    table: pd.DataFrame
+    formats: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def to_frame(self) -> pd.DataFrame:
+        """The figures at full precision, as a copy."""
+        return self.table.copy(deep=False)
+
+    def shown(self) -> pd.DataFrame:
+        """The figures as text, formatted."""
+        frame = self.table
+        cells = {
+            str(column): [
+                show(value, self.formats.get(str(column)) or self.formats.get(str(label)))
+                for label, value in zip(frame.index, frame[column], strict=True)
+            ]
+            for column in frame.columns
+        }
+        return pd.DataFrame(cells, index=[str(i) for i in frame.index]).rename_axis(frame.index.name)
+
+    def __repr__(self) -> str:
+        """Title, table and note as plain text."""
+        body = self.shown().to_string()
+        return "\n".join(part for part in (self.title, body, self.note) if part)
+
+    def _repr_html_(self) -> str:
+        """Table with a caption, scoped headers and every cell escaped."""
+        shown = self.shown()
+        named = self.table.index.name is not None or self.table.index.dtype.kind not in "iu"
+        corner = f"<th scope='col'>{escape(str(self.table.index.name or ''))}</th>" if named else ""
+        head = corner + "".join(f"<th scope='col'>{escape(c)}</th>" for c in shown.columns)
+        rows = []
+        for label, (_, row) in zip(shown.index, shown.iterrows(), strict=True):
+            first = f"<th scope='row'>{escape(label)}</th>" if named else ""
+            total = " class='total'" if label.lower().startswith("total") else ""
+            cells = "".join(f"<td{_align(self.table[c])}>{escape(row[c])}</td>" for c in shown.columns)
+            rows.append(f"<tr{total}>{first}{cells}</tr>")
+        note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
+        return (
+            f"<figure class='exhibit'><table><caption>{escape(self.title)}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{note}</figure>"
+        )
+
+
+def _align(column: pd.Series) -> str:
+    """Class attribute of a cell: figures to the right, text to the left."""
+    figures = all(isinstance(v, (int, float)) or hasattr(v, "dtype") or v is None for v in column)
+    return "" if figures else " class='text'"
+
+
+SMALL_CELL = 10
+"""Largest number of members that a report does not print (CMS cell suppression policy: 1 to 10)."""
+
+
+def suppress_small_cells(counts: pd.Series) -> pd.Series:
+    """
+    Counts of members as text, with 1 to 10 members not shown.
+
+    Parameters
+    ----------
+    counts : pandas.Series
+        Members in each cell. [members]
+
+    Returns
+    -------
+    pandas.Series of str
+        The count, or "1–10".
+
+    Examples
+    --------
+    >>> list(suppress_small_cells(pd.Series([0, 10, 11])))
+    ['0', '1–10', '11']
+    """
+    return counts.map(lambda n: "1–10" if 0 < n <= SMALL_CELL else f"{n:,.0f}").astype(object)

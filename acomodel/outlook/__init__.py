@@ -1,0 +1,1 @@
+"""Outlook: what the result depends on."""

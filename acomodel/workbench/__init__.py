@@ -1,0 +1,1 @@
+"""Workbench: scenarios, runs, replays and reports."""
