@@ -41,7 +41,7 @@ _PUBLIC = {
     "Run": "acomodel.workbench.model",
     "run": "acomodel.workbench.model",
     "sweep": "acomodel.workbench.model",
-    "compare": "acomodel.workbench.model",
+    "compare": "acomodel.workbench.comparison",
     "replay": "acomodel.workbench.replay",
     "render": "acomodel.workbench.report",
     "propose": "acomodel.workbench.report",

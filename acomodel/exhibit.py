@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 Basis = Literal["data", "rule", "contract", "judgment"]
@@ -56,16 +57,17 @@ class Assumption:
 
 
 def show(value: Any, style: str | None = None) -> str:
-    """Text of one cell: a number under a format of `FORMATS`, an en dash for a missing one.
+    """
+    Text of one cell: a number under a format of `FORMATS`, an en dash for a missing one.
 
     >>> show(1234.5, "$."), show(float("nan"), "%"), show(-5, "$")
     ('$1,234.50', '–', '−$5')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(value, "dtype"):
+    if isinstance(value, bool) or (not isinstance(value, (int, float)) and not hasattr(value, "dtype")):
         return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-    if getattr(value, "dtype", None) == bool:
+    if isinstance(value, np.bool_):
         return "yes" if value else "no"
     text = FORMATS[style].format(abs(value)) if style else f"{abs(value):,.10g}"
     return f"−{text}" if value < 0 and text.strip("$0.,%") else text

@@ -20,7 +20,8 @@ class InputError(ValueError):
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Hint naming the word most like a misspelt one, or an empty string.
+    """
+    Hint naming the word most like a misspelt one, or an empty string.
 
     >>> nearest("benchmrk", ["benchmark", "actual"])
     " Did you mean 'benchmark'?"
@@ -31,7 +32,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Text of a file in UTF-8, with or without a byte order mark.
+    """
+    Text of a file in UTF-8, with or without a byte order mark.
 
     Raises
     ------
@@ -179,8 +181,7 @@ def read_table(path: Path, table: str, *, key: Sequence[str]) -> pd.DataFrame:
     missing = [n for n in rules.index[rules["required"] == "yes"] if n not in header]
     if missing:
         raise InputError(
-            f"{path}: missing column '{missing[0]}' ({rules.loc[missing[0], 'meaning']}); "
-            f"found {', '.join(header)}."
+            f"{path}: missing column '{missing[0]}' ({rules.loc[missing[0], 'meaning']}); found {', '.join(header)}."
         )
     for line, row in enumerate(rows, start=2):
         if len(row) != len(header):

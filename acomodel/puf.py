@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from acomodel.inputs import InputError, nearest, read_cells, to_number
+from acomodel.inputs import SUPPRESSED, InputError, nearest, read_cells, to_number
 
 TRACKS = {
     "track_1": "Track 1",
@@ -61,7 +61,8 @@ def _data(name: str) -> pd.DataFrame:
 
 
 def _bare(name: str) -> str:
-    """A printed name without case, spaces and punctuation, but for a plus sign.
+    """
+    A printed name without case, spaces and punctuation, but for a plus sign.
 
     >>> _bare("Total benchmark expenditures ($)"), _bare("Current_Track_1_Plus")
     ('totalbenchmarkexpenditures', 'currenttrack1plus')
@@ -118,36 +119,36 @@ def _positions(path: Path, header: list[str]) -> dict[str, int]:
     return found
 
 
+def _words(name: str) -> dict[str, str]:
+    """Printed words of a column and what they stand for."""
+    table = _data("puf_values")
+    rows = table[table["name"] == name]
+    return {printed.upper(): value for printed, value in zip(rows["printed"], rows["value"], strict=True)}
+
+
 def _numbers(path: Path, name: str, printed: str, cells: list[str]) -> np.ndarray:
     """Cells as numbers; the sign of a percent is left aside here."""
-    aliases = {r["printed"].upper(): r["value"] for _, r in _data("puf_values").query("name == @name").iterrows()}
+    words = _words(name)
     values = np.empty(len(cells))
     for i, cell in enumerate(cells):
         try:
-            values[i] = to_number(aliases.get(cell.strip().upper(), cell))
+            values[i] = to_number(words.get(cell.strip().upper(), cell))
         except ValueError:
-            raise InputError(
-                f"{path}: row {i + 2}, column '{printed}': found '{cell}'; a number is wanted."
-            ) from None
+            raise InputError(f"{path}: row {i + 2}, column '{printed}': found '{cell}'; a number is wanted.") from None
     return values
 
 
-def _codes(path: Path, name: str, kind: str, printed: str, cells: list[str]) -> list[str]:
+def _codes(path: Path, kind: str, printed: str, cells: list[str]) -> list[str]:
     """Cells of a coded column under their canonical values; an empty or suppressed cell stays empty."""
-    values = _data("puf_values").query("name == @kind")
-    known = {row["printed"].upper(): row["value"] for _, row in values.iterrows()}
+    words = _words(kind)
     codes = []
     for line, cell in enumerate(cells, start=2):
         text = cell.strip().upper()
-        if text in ("", "-", "*", "NA", "N/A", "."):
-            codes.append("")
-        elif text in known:
-            codes.append(known[text])
-        else:
+        if text not in words and text and text not in SUPPRESSED:
             raise InputError(
-                f"{path}: row {line}, column '{printed}': found '{cell}' for {name}; "
-                f"one of {', '.join(values['printed'])} is wanted."
+                f"{path}: row {line}, column '{printed}': found '{cell}'; one of {', '.join(words)} is wanted."
             )
+        codes.append(words.get(text, ""))
     return codes
 
 
@@ -256,9 +257,9 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
         if kind == "text":
             table[name] = [cell.strip() for cell in cells]
         elif kind == "code":
-            table[name] = _codes(path, name, name, printed, cells)
+            table[name] = _codes(path, name, printed, cells)
         elif kind == "flag":
-            table[name] = pd.to_numeric(pd.Series(_codes(path, name, "flag", printed, cells)))
+            table[name] = pd.to_numeric(pd.Series(_codes(path, "flag", printed, cells)))
         elif kind == "date":
             dates = pd.Series([cell.split(" ")[0] for cell in cells])
             table[name] = pd.to_datetime(dates, format="mixed", errors="coerce")
@@ -284,9 +285,9 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
     table["performance_year"], said_year = _year_of(path, given, len(rows), year)
     decisions.append(said_year)
     table["track"] = _track(table, positions)
-    words = set(_data("puf_values").query("name == 'quality_score'")["printed"])
-    marks = [row[positions["quality_score"]].strip().upper() for row in rows] if "quality_score" in positions else [""]
-    table["reporting_only"] = pd.Series(marks).isin(words).reindex(table.index, fill_value=False)
+    place = positions.get("quality_score")
+    words = _words("quality_score")
+    table["reporting_only"] = [place is not None and row[place].strip().upper() in words for row in rows]
     _check_years(path, table)
     _check_rows(path, table)
     return PublicUseFile(path, table, half_unit, tuple(decisions))

@@ -1,4 +1,5 @@
-"""Rates of cost and use: PMPM, per 1,000, unit cost, and annual trend.
+"""
+Rates of cost and use: PMPM, per 1,000, unit cost, and annual trend.
 
 Every function takes numbers, arrays or Series and returns the same shape. A division by zero exposure
 or zero services is undefined and returns NaN, not an error, so that an empty category stays visible.

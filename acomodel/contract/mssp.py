@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from acomodel.contract.terms import Terms
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from acomodel.contract.terms import Share, Terms
 from acomodel.exhibit import Assumption
 from acomodel.inputs import InputError
 from acomodel.programs import Rules
@@ -18,6 +21,37 @@ _NUMBERS = (
     "sequestration",
     "loss_forgiven",
 )
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class ProgramTerms:
+    """Terms named by programme and track, and read from its dated rules."""
+
+    program: Literal["mssp"] = Field(description="programme whose rules apply")
+    track: str = Field(description="track of the programme, such as 'Track 1' or 'BASIC E'")
+    agreement_start: int | None = Field(
+        default=None, ge=2012, le=2100, description="year in which the agreement began [year]"
+    )
+    agreement_year: int | None = Field(default=None, ge=1, le=10, description="year of the agreement, from 1")
+    msr: Share | Literal["size"] | None = Field(
+        default=None,
+        description="the ACO's choice of minimum savings rate, where the track leaves one [share of benchmark]",
+    )
+    low_revenue: bool = Field(default=False, description="whether the ACO counts as low-revenue")
+    revenue_limit: bool = Field(default=False, description="whether losses are also limited by participants' revenue")
+
+    def in_year(self, performance_year: int) -> Terms:
+        """Terms in one performance year."""
+        return terms(
+            self.program,
+            self.track,
+            performance_year,
+            agreement_start=self.agreement_start,
+            agreement_year=self.agreement_year,
+            msr=self.msr,
+            low_revenue=self.low_revenue,
+            revenue_limit=self.revenue_limit,
+        )
 
 
 def terms(

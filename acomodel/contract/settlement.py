@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from acomodel.contract.clauses import Clauses, number
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Exhibit
 from acomodel.inputs import InputError
-from acomodel.programs import minimum_savings_rate
 from acomodel.rates import Numeric
 
 LINES: dict[str, tuple[str, str, str]] = {
@@ -46,6 +46,10 @@ LINES: dict[str, tuple[str, str, str]] = {
     "payment": ("Payment to (from) the ACO", "$.", "earned (owed) − advance recouped"),
 }
 """Label, display format and plain-words formula of every line, in the order they are worked out."""
+
+
+TIE = 1e-12
+"""Rates closer than this are equal: a threshold is met at, not only above; far below a cent in a billion."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -105,6 +109,46 @@ class Settlement:
         table.index = pd.Index([LINES[name][0] for name in frame.columns], name="line")
         formats = {label: style for label, style, _ in LINES.values() if style}
         return Exhibit(title, table, formats)
+
+    def walk(self, position: int = 0) -> pd.Series:
+        """
+        From savings (or losses) to the payment of one settlement, as amounts that add up.
+
+        Parameters
+        ----------
+        position : int
+            Which settlement.
+
+        Returns
+        -------
+        pandas.Series
+            Step to amount, first the savings, last the payment; the steps between are what each clause
+            takes or gives back, and zero steps are left out. [$]
+
+        Examples
+        --------
+        >>> contract = Terms(sharing_rate=0.5, msr=0.02, share_from="threshold")
+        >>> settle(434.0, 421.0, contract).walk().round(2).to_dict()
+        {'Savings': 13.0, 'Within the threshold': -8.68, "Payer's share": -2.16, 'Payment': 2.16}
+        """
+        at = self.to_frame().iloc[position]
+        gain = at["savings"] > 0
+        shared, within = (at["earns"], "shared_savings") if gain else (at["owes"], "shared_losses")
+        sign = 1 if gain else -1
+        kept = at["savings"] - sign * at[within]
+        steps = {
+            "Savings" if gain else "Losses": at["savings"],
+            "Within the threshold" if shared else "Not shared": -kept,
+            "Payer's share": -sign * (at[within] - at["gross_savings" if gain else "gross_losses"]),
+            "Sequestration": -at["sequestration"],
+            "Cap": -at["cut_by_cap"],
+            "Relief": at["loss_relief"],
+            "Limit on losses": at["cut_by_limit"],
+            "Advance recouped": -at["recouped"],
+        }
+        first = next(iter(steps))
+        walk = {name: float(v) for name, v in steps.items() if name == first or abs(v) > 1e-9}
+        return pd.Series({**walk, "Payment": float(at["payment"])}, name="amount")
 
     def __repr__(self) -> str:
         """The settlement as a table of lines; a summary where there are many."""
@@ -199,7 +243,7 @@ def settle(
     >>> f"{result.payment:,.0f}"
     '2,832,988'
     """
-    contract = _Columns(terms)
+    contract = Clauses(terms)
     inputs = [benchmark, actual, members, quality_score, quality_factor, revenue]
     inputs += [disaster_adjustment, advance_balance, eligible]
     index = next((x.index for x in inputs if isinstance(x, pd.Series)), None)
@@ -210,25 +254,26 @@ def settle(
             f"settle: inputs of different lengths do not fit together: "
             f"{sorted({np.shape(x) for x in inputs if x is not None} | {contract.shape})}"
         ) from None
-    bench, spent = _number("benchmark", benchmark, above=0.0), _number("actual", actual)
-    score = _number("quality_score", quality_score, low=0.0, high=1.0)
-    relief = _number("disaster_adjustment", disaster_adjustment, low=0.0)
-    balance = _number("advance_balance", advance_balance, low=0.0)
+    bench, spent = number("benchmark", benchmark, above=0.0), number("actual", actual)
+    score = number("quality_score", quality_score, low=0.0, high=1.0)
+    relief = number("disaster_adjustment", disaster_adjustment, low=0.0)
+    balance = number("advance_balance", advance_balance, low=0.0)
 
     savings = bench - spent
     savings_rate = savings / bench
     msr = contract.threshold("msr", members)
     mlr = np.where(contract.states("mlr", "msr"), msr, contract.threshold("mlr", members))
     may_share = np.asarray(eligible, dtype=bool)
-    passes = savings_rate >= msr
-    reduced = ~passes & (contract["below_msr_factor"] > 0) & (contract["below_msr_members"] <= _size(members))
+    size = np.asarray(-np.inf if members is None else members, dtype=float)
+    passes = savings_rate >= msr - TIE
+    reduced = ~passes & (contract["below_msr_factor"] > 0) & (contract["below_msr_members"] <= size)
     earns = (savings > 0) & (passes | reduced) & may_share
-    owes = (savings < 0) & (-savings_rate >= mlr) & ~contract.states("loss_method", "none") & may_share
+    owes = (savings < 0) & (-savings_rate >= mlr - TIE) & ~contract.states("loss_method", "none") & may_share
     beyond = contract.states("share_from", "threshold")
 
     factor = contract.quality_factor(score)
     if quality_factor is not None:
-        factor = _number("quality_factor", quality_factor, low=0.0, high=1.0)
+        factor = number("quality_factor", quality_factor, low=0.0, high=1.0)
     final_sharing_rate = contract["sharing_rate"] * factor * np.where(reduced, contract["below_msr_factor"], 1.0)
     shared_savings = np.where(earns, contract.within_corridors(savings, np.where(beyond, msr, 0.0), bench), 0.0)
     gross_savings = final_sharing_rate * shared_savings
@@ -283,115 +328,3 @@ def _shaped(value: Any, shape: tuple[int, ...], index: pd.Index | None) -> Numer
     if not shape:
         return full.item()
     return pd.Series(full.copy(), index=index) if index is not None else full.copy()
-
-
-def _number(
-    name: str, value: Numeric, *, low: float | None = None, high: float | None = None, above: float | None = None
-) -> np.ndarray:
-    """Input as an array of floats, refused where it is missing or out of range."""
-    array = np.asarray(value, dtype=float)
-    wanted = []
-    bad = ~np.isfinite(array)
-    for bound, wrong, words in (
-        (above, lambda b: array <= b, "above {:g}"),
-        (low, lambda b: array < b, "at least {:g}"),
-        (high, lambda b: array > b, "at most {:g}"),
-    ):
-        if bound is not None:
-            bad |= wrong(bound)
-            wanted.append(words.format(bound))
-    if bad.any():
-        first = tuple(np.argwhere(bad)[0])
-        where = f" at position {', '.join(map(str, first))}" if array.ndim else ""
-        raise InputError(f"settle: {name}{where} is {array[first]:g}; a number {' and '.join(wanted)} is wanted".rstrip())
-    return array
-
-
-def _size(members: Numeric | None) -> np.ndarray:
-    """Members, or minus infinity where no size is given."""
-    return np.asarray(-np.inf if members is None else members, dtype=float)
-
-
-class _Columns:
-    """Clauses of one contract or of many, as arrays that broadcast against the other inputs."""
-
-    def __init__(self, terms: Terms | Sequence[Terms]) -> None:
-        one = isinstance(terms, Terms)
-        contracts: list[Terms] = [terms] if isinstance(terms, Terms) else list(terms)
-        if not contracts:
-            raise InputError("settle: the sequence of terms is empty; one for each settlement is wanted")
-        position: dict[Terms, int] = {}
-        codes = [position.setdefault(contract, len(position)) for contract in contracts]
-        self.distinct = list(position)
-        self.codes = np.asarray(codes[0] if one else codes)
-        self.shape = self.codes.shape
-
-    def _column(self, clause: str, missing: float = np.nan) -> np.ndarray:
-        """A clause as numbers, with `missing` where a contract lacks it or states it in words."""
-        values = [getattr(contract, clause) for contract in self.distinct]
-        return np.asarray([v if isinstance(v, int | float) else missing for v in values], dtype=float)[self.codes]
-
-    def __getitem__(self, clause: str) -> np.ndarray:
-        """A clause that is always a number."""
-        return self._column(clause)
-
-    def states(self, clause: str, word: str) -> np.ndarray:
-        """Where a clause that names a choice names this one."""
-        return np.asarray([getattr(contract, clause) == word for contract in self.distinct], dtype=bool)[self.codes]
-
-    def threshold(self, clause: str, members: Numeric | None) -> np.ndarray:
-        """Threshold as a share: stated, or by size from the Medicare table."""
-        by_size, fixed = self.states(clause, "size"), self._column(clause, 0.0)
-        if not by_size.any():
-            return fixed
-        if members is None:
-            raise InputError(f"settle: {clause} = 'size' needs the number of members")
-        table = np.asarray(minimum_savings_rate(_number("members", members)))
-        if np.isnan(np.where(by_size, table, 0.0)).any():
-            raise InputError(f"settle: {clause} = 'size' wants at least 100 members; found {np.min(members):,g}")
-        return np.where(by_size, table, fixed)
-
-    def quality_factor(self, score: np.ndarray) -> np.ndarray:
-        """Part of the sharing rate that a quality score earns."""
-        steps = np.zeros(np.broadcast_shapes(self.shape, score.shape))
-        for code, contract in enumerate(self.distinct):
-            for since, part in contract.quality_ladder:
-                steps = np.where((self.codes == code) & (score >= since), part, steps)
-        counts = ~self.states("quality_method", "none")
-        factor = np.where(self.states("quality_method", "multiplier"), score, 1.0)
-        factor = np.where(self.states("quality_method", "ladder"), steps, factor)
-        return np.where(counts & (score < self["quality_gate"]), 0.0, factor)
-
-    def loss_rate(self, final_sharing_rate: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """ACO's share of losses by the contract's method, between its floor and ceiling."""
-        rate = np.where(self.states("loss_method", "fixed"), self._column("loss_rate", 0.0), 1 - final_sharing_rate)
-        by_quality = self.states("loss_method", "one_minus_rate_times_quality")
-        rate = np.where(by_quality, 1 - self["sharing_rate"] * score, rate)
-        bounded = np.clip(rate, self["loss_rate_floor"], self["loss_rate_ceiling"])
-        return np.where(self.states("loss_method", "none"), 0.0, bounded)
-
-    def least(self, clause: str, benchmark: np.ndarray, revenue: Numeric | None) -> np.ndarray:
-        """Lesser of the limits that the contract sets, in dollars; infinite where it sets none."""
-        of_benchmark = self._column(f"{clause}_benchmark", np.inf)
-        of_revenue = self._column(f"{clause}_revenue", np.inf)
-        limit = of_benchmark * benchmark
-        if np.isfinite(of_revenue).any():
-            if revenue is None:
-                raise InputError(f"settle: {clause}_revenue is set, so the revenue it refers to is needed")
-            limit = np.minimum(limit, of_revenue * _number("revenue", revenue, low=0.0))
-        return limit
-
-    def within_corridors(self, amount: np.ndarray, threshold: np.ndarray, benchmark: np.ndarray) -> np.ndarray:
-        """Part of savings or losses beyond a threshold that is shared: all of it, or by marginal bands."""
-        start = threshold * benchmark
-        shared = np.maximum(amount - start, 0.0) + np.zeros(np.broadcast_shapes(self.shape, np.shape(amount)))
-        for code, contract in enumerate(self.distinct):
-            if not contract.corridors:
-                continue
-            banded, low = np.zeros_like(shared), 0.0
-            for high, part in contract.corridors:
-                upper, lower = high * benchmark, np.maximum(low * benchmark, start)
-                banded = banded + part * np.maximum(np.minimum(amount, upper) - lower, 0.0)
-                low = high
-            shared = np.where(self.codes == code, banded, shared)
-        return shared

@@ -42,47 +42,51 @@ class Terms:
     """
 
     sharing_rate: Share = Field(description="largest share of savings that goes to the ACO [share of savings]")
-    name: str = Field("Shared savings contract", description="what the parties call it")
+    name: str = Field(default="Shared savings contract", description="what the parties call it")
     share_from: Literal["first_dollar", "threshold"] = Field(
-        "first_dollar",
+        default="first_dollar",
         description="whether savings and losses are shared from the first dollar once the threshold is met, "
         "or only beyond it",
     )
     msr: Share | Literal["size"] = Field(
-        0.0, description="minimum savings rate, or 'size' for the Medicare table [share of benchmark]"
+        default=0.0, description="minimum savings rate, or 'size' for the Medicare table [share of benchmark]"
     )
     mlr: Share | Literal["size", "msr"] = Field(
-        "msr", description="minimum loss rate; 'msr' for the mirror of the savings side [share of benchmark]"
+        default="msr", description="minimum loss rate; 'msr' for the mirror of the savings side [share of benchmark]"
     )
     quality_method: Literal["none", "multiplier", "gate", "ladder"] = Field(
-        "none",
+        default="none",
         description="what the quality score does: nothing, multiplies the sharing rate, opens it, or sets its step",
     )
-    quality_gate: Share = Field(0.0, description="least quality score at which savings are shared [share]")
-    quality_ladder: Pairs = Field((), description="steps of a ladder: score from which, share of the sharing rate")
-    savings_cap_benchmark: Share | None = Field(None, description="cap on the payment [share of benchmark]")
-    savings_cap_revenue: Share | None = Field(None, description="cap on the payment [share of revenue]")
+    quality_gate: Share = Field(default=0.0, description="least quality score at which savings are shared [share]")
+    quality_ladder: Pairs = Field(
+        default=(), description="steps of a ladder: score from which, share of the sharing rate"
+    )
+    savings_cap_benchmark: Share | None = Field(default=None, description="cap on the payment [share of benchmark]")
+    savings_cap_revenue: Share | None = Field(default=None, description="cap on the payment [share of revenue]")
     loss_method: Literal["none", "fixed", "one_minus_final_rate", "one_minus_rate_times_quality"] = Field(
-        "none",
+        default="none",
         description="how the ACO's share of losses is set: none (one-sided), a fixed rate, one less the final "
         "sharing rate, or one less sharing rate times quality score",
     )
-    loss_rate: Share | None = Field(None, description="fixed share of losses borne by the ACO [share of losses]")
-    loss_rate_floor: Share = Field(0.0, description="least loss rate [share of losses]")
-    loss_rate_ceiling: Share = Field(1.0, description="greatest loss rate [share of losses]")
-    loss_limit_benchmark: Share | None = Field(None, description="limit on losses owed [share of benchmark]")
-    loss_limit_revenue: Share | None = Field(None, description="limit on losses owed [share of revenue]")
-    loss_forgiven: Share = Field(0.0, description="share of losses that no ACO is asked for [share of losses]")
+    loss_rate: Share | None = Field(
+        default=None, description="fixed share of losses borne by the ACO [share of losses]"
+    )
+    loss_rate_floor: Share = Field(default=0.0, description="least loss rate [share of losses]")
+    loss_rate_ceiling: Share = Field(default=1.0, description="greatest loss rate [share of losses]")
+    loss_limit_benchmark: Share | None = Field(default=None, description="limit on losses owed [share of benchmark]")
+    loss_limit_revenue: Share | None = Field(default=None, description="limit on losses owed [share of revenue]")
+    loss_forgiven: Share = Field(default=0.0, description="share of losses that no ACO is asked for [share of losses]")
     corridors: Pairs = Field(
-        (),
+        default=(),
         description="marginal bands: upper end as a share of benchmark (inf for the last), and the part of "
         "savings or losses in the band that is shared at all",
     )
-    sequestration: Share = Field(0.0, description="reduction of earned savings before the cap [share]")
+    sequestration: Share = Field(default=0.0, description="reduction of earned savings before the cap [share]")
     below_msr_factor: Share = Field(
-        0.0, description="part of the final rate paid on savings that stay below the minimum savings rate"
+        default=0.0, description="part of the final rate paid on savings that stay below the minimum savings rate"
     )
-    below_msr_members: int = Field(0, ge=0, description="fewest members for that reduced rate [members]")
+    below_msr_members: int = Field(default=0, ge=0, description="fewest members for that reduced rate [members]")
 
     @model_validator(mode="after")
     def _coherent(self) -> Terms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,16 @@ class Replay:
     rows: pd.DataFrame
     summary: pd.DataFrame
     decisions: dict[str, tuple[str, ...]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Rows, summary and decisions as plain values; what is not a number is null."""
+        rows = self.rows.assign(start_date=self.rows["start_date"].dt.strftime("%Y-%m-%d"))
+        rows = rows.rename(columns={"start_date": "agreement_start"}).replace([np.inf, -np.inf], np.nan)
+        return {
+            "rows": json.loads(rows.to_json(orient="records", double_precision=15)),
+            "summary": self.summary.to_dict("records"),
+            "decisions": {name: list(said) for name, said in self.decisions.items()},
+        }
 
     def exhibit(self) -> Exhibit:
         """Summary by performance year."""
@@ -187,7 +198,12 @@ def _terms_of(row: Any, rules: Rules) -> dict[str, Any]:
     msr, result["msr_basis"] = _threshold(row, rules, track)
     low_revenue = row.reduced_rate == 1 or (pd.isna(row.reduced_rate) and "low" in row.revenue_category.lower())
     contract = terms(
-        "mssp", track, rules.year, agreement_start=start, msr=msr if msr != "set" else None, low_revenue=low_revenue
+        "mssp",
+        track,
+        rules.year,
+        agreement_start=start,
+        msr=msr if msr != "set" else None,
+        low_revenue=low_revenue,
     )
     if row.reporting_only and pd.isna(row.standard_met) and row.final_sharing_rate == 0:
         factor, standard = 0.0, "failed"
@@ -242,7 +258,10 @@ def _inferred_track(row: Any, rules: Rules, factor: float) -> tuple[str, str]:
     by_msr = [t for t in candidates if (rules.text("msr_method", t) != "size") == fixed]
     both = [t for t in by_rate if t in by_msr]
     track = (both or by_rate or by_msr or candidates)[0]
-    return track, f"{track}, inferred from the printed rate and threshold as the file names no track, and quality"
+    return (
+        track,
+        f"{track}, inferred from the printed rate and threshold as the file names no track, and quality",
+    )
 
 
 def _explain(row: Any, source: Any, half_year: bool, contract: Terms) -> str:
@@ -273,13 +292,13 @@ def _explain(row: Any, source: Any, half_year: bool, contract: Terms) -> str:
     if half_year:
         text += "; six-month performance period"
     if not row.within_rounding:
-        text += "; " + _why_not(row, source, contract)
+        text += "; " + _why_not(row, source)
     if row.rate_agrees is False or row.rate_agrees == 0:
         text += f"; the published final rate is {source.final_sharing_rate:.4%}"
     return text
 
 
-def _why_not(row: Any, source: Any, contract: Terms) -> str:
+def _why_not(row: Any, source: Any) -> str:
     """Most likely reason that a published amount lies outside the rounding."""
     if pd.isna(row.published):
         return "the file prints no payment to compare with"

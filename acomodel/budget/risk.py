@@ -1,0 +1,133 @@
+"""Risk of a population by age and sex, and its change between two dates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from acomodel.inputs import InputError
+from acomodel.rates import Numeric
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class RiskSettings:
+    """How the change in the population's risk enters the budget."""
+
+    table: str | None = Field(default=None, description="members and factors by age band and sex [file]")
+    base: str = Field(default="", description="period of the table that belongs to the baseline")
+    current: str = Field(default="", description="period of the table that belongs to the contract year")
+    ratio: float | None = Field(default=None, gt=0, description="stated risk ratio instead of the table's [factor]")
+    adjustment: float = Field(default=0.0, gt=-1, lt=1, description="what-if: change of the risk ratio [share]")
+
+
+def age_sex_factor(members: Numeric, factors: Numeric) -> float:
+    r"""
+    Average age/sex factor of a population.
+
+    Parameters
+    ----------
+    members : array-like
+        Members in each age and sex cell, at least zero. [members]
+    factors : array-like
+        Standard factor of each cell. [factor, standard population = 1]
+
+    Returns
+    -------
+    float
+        Average, weighted by members. [factor]
+
+    Raises
+    ------
+    InputError
+        No members, or fewer than none in a cell.
+
+    Notes
+    -----
+    .. math:: \bar f = \sum_c m_c f_c \big/ \sum_c m_c
+
+    References
+    ----------
+    .. [1] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, exhibits 3.8 and 3.9, p. 45.
+
+    Examples
+    --------
+    >>> age_sex_factor([300, 100], [0.8, 1.6])
+    1.0
+    """
+    counts, weights = np.asarray(members, dtype=float), np.asarray(factors, dtype=float)
+    if (counts < 0).any():
+        raise InputError(f"age/sex: {counts.min():,g} members in a cell; at least zero is wanted")
+    if counts.sum() == 0:
+        raise InputError("age/sex: the population has no members")
+    return float((counts * weights).sum() / counts.sum())
+
+
+def risk_ratio(current: Numeric, base: Numeric) -> Numeric:
+    r"""
+    Change in risk from the baseline population to the current one.
+
+    Parameters
+    ----------
+    current, base : numeric
+        Average factors or risk scores on one scale. [factor]
+
+    Returns
+    -------
+    numeric
+        Ratio; 1.05 means 5 % more expected cost. [factor]
+
+    Notes
+    -----
+    .. math:: RR = \bar f_1 / \bar f_0
+
+    The Toolkit divides the rounded 1.10 by the rounded 1.05 and arrives at 1.048; unrounded it is 1.0465.
+
+    References
+    ----------
+    .. [1] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, p. 44.
+
+    Examples
+    --------
+    >>> round(risk_ratio(1.10, 1.05), 3)
+    1.048
+    """
+    return current / base
+
+
+def age_sex_factors(table: pd.DataFrame, base: str, current: str) -> tuple[float, float]:
+    """
+    Average factors of the two periods of a demographic table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of the table `demographics` of the data dictionary.
+    base, current : str
+        Periods of the baseline and of the contract population.
+
+    Returns
+    -------
+    tuple of float
+        Factor of the base and of the current population.
+
+    Raises
+    ------
+    InputError
+        A period that the table does not hold.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"period": ["2008", "2009"], "factor": [1.0, 1.1], "members": [10, 10]})
+    >>> age_sex_factors(cells, "2008", "2009")
+    (1.0, 1.1)
+    """
+    found = []
+    for period in (base, current):
+        rows = table[table["period"] == period]
+        if rows.empty:
+            known = ", ".join(table["period"].unique())
+            raise InputError(f"demographics: no period '{period}'; the table holds {known}")
+        found.append(age_sex_factor(rows["members"], rows["factor"]))
+    return found[0], found[1]

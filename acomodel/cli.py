@@ -1,0 +1,212 @@
+"""The command line: one command for each job; exit 0 done, 1 the input is at fault, 2 wrong usage."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from acomodel import __version__
+from acomodel.inputs import InputError
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn a fault of the input into one line on stderr and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            click.echo(f"acomodel: {error}", err=True)
+            sys.exit(1)
+        except PermissionError as error:
+            click.echo(f"acomodel: {error.filename}: no permission to write here.", err=True)
+            sys.exit(1)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except KeyboardInterrupt:
+            click.echo("acomodel: interrupted; nothing half-written is left.", err=True)
+            sys.exit(128 + signal.SIGINT)
+
+    return wrapper
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="acomodel")
+def main() -> None:
+    """Budget, settlement and proposal for Accountable Care Organizations."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+
+
+def _as_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise click.UsageError(f"--set wants KEY=VALUE, found '{text}'")
+    return key.strip(), value.strip()
+
+
+def _value(text: str) -> Any:
+    """Value as TOML reads it; a bare word is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+@main.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Report folder; reports/NAME by default.")
+@click.option("--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Notebooks at a time.")
+@_guarded
+def propose(scenario: Path, out: Path | None, jobs: int) -> None:
+    """Check, run, execute the notebooks and write the report folder of SCENARIO."""
+    from acomodel.workbench.report import propose as make
+
+    folder = make(scenario, out, jobs=jobs, show_progress=True)
+    click.echo(f"{folder / 'index.html'}")
+
+
+@main.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+@_guarded
+def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
+    """Work out the figures of SCENARIO, without notebooks."""
+    from acomodel.workbench.exhibits import benchmark, summary
+    from acomodel.workbench.model import run as work_out
+    from acomodel.workbench.report import results_text
+    from acomodel.workbench.scenario import change, load_scenario
+
+    loaded = load_scenario(scenario)
+    if changes:
+        loaded = change(loaded, {key: _value(value) for key, value in map(_setting, changes)})
+    result = work_out(loaded)
+    if as_json:
+        click.echo(results_text(result), nl=False)
+        return
+    parts: list[Any] = [summary(result), result.exhibit()]
+    if result.budget is not None:
+        parts.insert(1, benchmark(result))
+    click.echo("\n\n".join(repr(part) for part in parts))
+
+
+@main.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--set", "changes", multiple=True, required=True, metavar="KEY=V1,V2,…", help="Values to try.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the table as CSV.")
+@_guarded
+def sweep(scenario: Path, changes: tuple[str, ...], as_json: bool, out: Path | None) -> None:
+    """Run SCENARIO at every combination of values, as one table."""
+    from acomodel.workbench.model import sweep as run_all
+    from acomodel.workbench.scenario import load_scenario
+
+    tried = {key: [_value(v) for v in value.split(",")] for key, value in map(_setting, changes)}
+    table = run_all(load_scenario(scenario), tried)
+    if out is not None:
+        draft = out.with_name(f".{out.name}.partial")
+        table.to_csv(draft, index=False)
+        draft.replace(out)
+    if as_json:
+        _print_json(json.loads(table.to_json(orient="records", double_precision=15)))
+    elif out is None:
+        click.echo(table.to_string(index=False, float_format=lambda v: f"{v:,.6g}" if abs(v) < 1000 else f"{v:,.2f}"))
+    else:
+        click.echo(f"{out}: {len(table):,} variants")
+
+
+@main.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@_guarded
+def check(scenario: Path) -> None:
+    """Check SCENARIO and its tables without making a report."""
+    from acomodel.workbench.model import run as work_out
+    from acomodel.workbench.scenario import load_scenario
+
+    result = work_out(load_scenario(scenario))
+    for table in result.tables.given():
+        found = result.tables.fingerprint(table)
+        click.echo(f"{table}: {found['rows']:,} rows read")
+    if result.budget is not None:
+        for note in result.budget.notes:
+            click.echo(f"note: {note}")
+    unsourced = [a for a in result.assumptions if a.source == "not stated"]
+    for item in unsourced:
+        click.echo(f"no source in [basis]: {item.note.removeprefix('setting ')} ({item.name})")
+    click.echo(f"{scenario}: fit to run")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--from", "template", default="toolkit-2010", show_default=True, help="Scenario to start from.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("scenarios"), show_default=True)
+@_guarded
+def new(name: str, template: str, folder: Path) -> None:
+    """Write a commented scenario NAME to fill in, with copies of its template's tables."""
+    from acomodel.workbench.templates import new_scenario
+
+    click.echo(str(new_scenario(name, template, folder)))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--year", type=click.IntRange(2012, 2100), help="Performance year, where the file does not say it.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write every row and line as CSV.")
+@_guarded
+def replay(files: tuple[Path, ...], as_json: bool, year: int | None, out: Path | None) -> None:
+    """Settle every ACO of the public use FILES and compare with what CMS published."""
+    from acomodel.workbench.replay import replay as settle_all
+
+    result = settle_all(files, year=year)
+    if out is not None:
+        draft = out.with_name(f".{out.name}.partial")
+        result.rows.to_csv(draft, index=False)
+        draft.replace(out)
+    if as_json:
+        _print_json(result.to_json())
+        return
+    for name, decisions in result.decisions.items():
+        for decision in decisions:
+            click.echo(f"{name}: {decision}", err=True)
+    click.echo(repr(result))
+    for row in result.rows[~result.rows["within_rounding"]].itertuples():
+        click.echo(
+            f"\n{row.aco_id} {row.performance_year} {row.track}: published {row.published:,.2f}, "
+            f"computed {row.computed:,.2f}\n  {row.explanation}"
+        )
+
+
+@main.command()
+@click.argument("arguments", nargs=-1)
+@_guarded
+def lab(arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the notebooks; ARGUMENTS after -- are passed on."""
+    from acomodel.workbench.report import notebooks_folder
+
+    folder = notebooks_folder()
+    os.chdir(folder.parent)
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", str(folder.name), *arguments])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The assumptions behind a run, gathered from its settings, its rules and what its budget worked out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from acomodel.contract.mssp import ProgramTerms, rules_used
+from acomodel.exhibit import Assumption, Basis
+from acomodel.workbench.budget import Budget, Tables
+from acomodel.workbench.faults import described
+from acomodel.workbench.scenario import Scenario, settings
+
+_NOT_ASSUMED = ("name", "title", "report.", "sensitivity.", "outcomes.")
+_ZERO_IS_UNUSED = ("adjustment", "balance", "loss_forgiven", "sequestration", "below_msr_factor", "below_msr_members")
+
+
+def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) -> tuple[Assumption, ...]:
+    """
+    Every number and choice that a scenario's figures rest on.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its settings, with their sources in `basis`.
+    tables : Tables
+        The tables it reads.
+    budget : Budget or None
+        What the budget derived from the tables.
+
+    Returns
+    -------
+    tuple of Assumption
+        Settings in force (what-ifs only where they are used), derived factors, and programme rules.
+    """
+    found = []
+    for key, value in settings(scenario).items():
+        unset = value is None or value is False or value in ("", (), []) or key.endswith(".label")
+        unused = key.endswith(_ZERO_IS_UNUSED) and value == 0
+        if not (unset or unused or key.startswith(_NOT_ASSUMED)):
+            found.append(_of_setting(scenario, tables, key, value))
+    if budget is not None:
+        found += _derived(budget)
+    if isinstance(scenario.terms, ProgramTerms):
+        for year in sorted({year.performance_year for year in scenario.years}):
+            for rule in rules_used(scenario.terms.track, year, scenario.terms.agreement_start):
+                found.append(dataclasses.replace(rule, name=f"{year} {rule.name.replace('_', ' ')}"))
+    return tuple(found)
+
+
+def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Assumption:
+    """One setting as an assumption: its words and unit from the settings class, its source from `basis`."""
+    steps = key.split(".")
+    words, _, unit = described(Scenario, steps).removesuffix("]").partition(" [")
+    if steps[0] == "years":
+        words = f"{scenario.years[int(steps[1])].label}: {words}"
+    given = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
+    source = next((scenario.basis[prefix] for prefix in given if prefix in scenario.basis), "")
+    if not source:
+        source = "default of the package" if _is_default(scenario, steps, value) else "not stated"
+    note = f"setting {key}"
+    if unit == "file":
+        table = next(name for name, file in tables.files.items() if file == value)
+        print_of = tables.fingerprint(table)
+        value, unit, note = f"{print_of['rows']} rows", "table", f"{note}; sha256 {str(print_of['sha256'])[:16]}"
+    if isinstance(value, bool):
+        value = "yes"
+    shown = float(value) if isinstance(value, int | float) else str(value)
+    return Assumption(f"{words[0].upper()}{words[1:]}", shown, unit, _kind(steps, unit), source, note)
+
+
+def _kind(steps: list[str], unit: str) -> Basis:
+    """Kind of basis: contract for terms, data for tables and figures of a period, else judgment."""
+    if steps[0] == "terms" or steps in (["large_claims", "threshold"], ["benchmark", "rounding"]):
+        return "contract"
+    judged = ("member_months", "benchmark_adjustment", "actual_adjustment")
+    if unit == "table" or (steps[0] == "years" and steps[-1] not in judged):
+        return "data"
+    return "judgment"
+
+
+def _is_default(scenario: Scenario, steps: list[str], value: Any) -> bool:
+    """Whether a setting stands at the default of its class."""
+    node: Any = scenario
+    for step in steps[:-1]:
+        node = node[int(step)] if step.isdigit() else getattr(node, step)
+    field = next(f for f in dataclasses.fields(node) if f.name == steps[-1])
+    default = field.default
+    return getattr(default, "default", default) == value
+
+
+def _derived(budget: Budget) -> list[Assumption]:
+    """Factors that the budget worked out from its tables."""
+    found = []
+    if budget.age_sex is not None:
+        for words, value in zip(("base", "current"), budget.age_sex, strict=True):
+            text = f"Average age/sex factor of the {words} population"
+            found.append(Assumption(text, value, "factor", "data", "worked out from the demographic table"))
+    if budget.removed is not None:
+        text = "Excess of large claims taken out of the baseline"
+        found.append(Assumption(text, budget.removed, "$", "data", "worked out from the large-claim table"))
+    for name, row in budget.benchmark.steps.iterrows():
+        if str(name).startswith("Trend to"):
+            text = f"{name}, all service categories"
+            found.append(Assumption(text, float(row["factor"]), "factor", "data", "worked out from the projection"))
+    found += [Assumption("Decision on the way", note, "", "judgment", "acomodel") for note in budget.notes]
+    return found

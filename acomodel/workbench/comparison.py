@@ -1,0 +1,93 @@
+"""Two runs side by side: what changed in the inputs, and the walk of the payment from one to the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import pandas as pd
+
+from acomodel.exhibit import Exhibit
+from acomodel.inputs import InputError
+from acomodel.workbench.model import Run, figures_of, headline_value
+from acomodel.workbench.scenario import settings
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bridge:
+    """
+    Walk of the payment from one run to another.
+
+    Parameters
+    ----------
+    steps : pandas.DataFrame
+        Index the part of the scenario that changed, first "before", last "after"; columns `payment` after
+        the step and `change`; the changes add up exactly.
+    changes : pandas.DataFrame
+        Index the setting; columns `before`, `after`.
+    """
+
+    steps: pd.DataFrame
+    changes: pd.DataFrame
+
+    def exhibit(self) -> Exhibit:
+        """The walk as a table."""
+        frame = self.steps.rename(columns={"change": "Change", "payment": "Payment"})
+        return Exhibit("Payment, before to after", frame, {"Change": "$.", "Payment": "$."})
+
+    def __repr__(self) -> str:
+        """The walk as text."""
+        return repr(self.exhibit())
+
+    def _repr_html_(self) -> str:
+        """The walk as HTML."""
+        return self.exhibit()._repr_html_()
+
+
+_ORDER = ("experience", "risk", "large_claims", "trend", "benchmark", "terms", "years")
+
+
+def compare(before: Run, after: Run) -> Bridge:
+    """
+    Bridge of the headline payment from one run to another, part by part.
+
+    Parameters
+    ----------
+    before, after : Run
+        Two runs; the headline years must be the same.
+
+    Returns
+    -------
+    Bridge
+        Parts are exchanged one after the other in the order of the chain (experience, risk, large claims,
+        trend, benchmark, terms, years), each step being the payment with the parts so far exchanged.
+
+    Raises
+    ------
+    InputError
+        The runs lead with different years, or the scenarios cannot be mixed part by part.
+    """
+    first, last = before.scenario, after.scenario
+    labels = [s.years[s.headline()].label for s in (first, last)]
+    if labels[0] != labels[1]:
+        raise InputError(f"compare: the runs lead with different years, {labels[0]} and {labels[1]}")
+    old, new = settings(first), settings(last)
+    keys = [k for k in dict.fromkeys([*old, *new]) if old.get(k) != new.get(k)]
+    kept = [k for k in keys if not k.startswith(("name", "title", "report.", "sensitivity.", "outcomes."))]
+    changes = pd.DataFrame(
+        {"before": [str(old.get(k, "")) for k in kept], "after": [str(new.get(k, "")) for k in kept]},
+        index=pd.Index(kept, name="setting"),
+    )
+    parts = [part for part in _ORDER if getattr(first, part) != getattr(last, part)]
+    if first.folder != last.folder and parts:
+        parts = [part for part in _ORDER if getattr(first, part) is not None or getattr(last, part) is not None]
+    level = float(before.headline()["payment"])
+    rows, mixed, tables = [("before", 0.0, level)], first, before.tables
+    for part in parts:
+        mixed = dataclasses.replace(mixed, **{part: getattr(last, part)})
+        tables = tables.with_part(part, after.tables)
+        value = headline_value(mixed, figures_of(mixed, tables), "payment")
+        rows.append((part, value - level, value))
+        level = value
+    rows.append(("after", 0.0, level))
+    return Bridge(pd.DataFrame(rows, columns=["part", "change", "payment"]).set_index("part"), changes)

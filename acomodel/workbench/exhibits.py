@@ -1,0 +1,410 @@
+"""The tables of a report, each made from a run; notebooks and pages show these and compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from acomodel.budget.trend import trend_study
+from acomodel.exhibit import Exhibit, show, suppress_small_cells
+from acomodel.workbench.model import Run
+
+NO_BUDGET = "The scenario states its benchmark, so no budget is built here."
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph, or a list of points, that stands where a table would."""
+
+    text: str
+    points: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """The text."""
+        return "\n".join([self.text, *(f"- {point}" for point in self.points)])
+
+    def _repr_html_(self) -> str:
+        """The text as HTML, escaped."""
+        listed = "".join(f"<li>{escape(point)}</li>" for point in self.points)
+        return f"<p>{escape(self.text)}</p>" + (f"<ul>{listed}</ul>" if listed else "")
+
+
+def _dollars(value: float) -> str:
+    return show(value, "$")
+
+
+def summary(run: Run) -> Note:
+    """The result in sentences, figures first."""
+    head, scenario = run.headline(), run.scenario
+    year = scenario.years[scenario.headline()]
+    payment = head["payment"]
+    if payment > 0:
+        said = f"The contract pays the ACO {_dollars(payment)} for {year.label}"
+    elif payment < 0:
+        said = f"The ACO owes {_dollars(-payment)} for {year.label}"
+    else:
+        said = f"The contract pays nothing for {year.label}, and nothing is owed"
+    word = "below" if head["savings"] >= 0 else "above"
+    points = [
+        f"Benchmark {_dollars(head['benchmark'])}; spending {_dollars(head['actual'])}, which is "
+        f"{_dollars(abs(head['savings']))} or {abs(head['savings_rate']):.2%} {word} it.",
+        f"Savings threshold {head['msr']:.2%} of benchmark"
+        + (
+            f", loss threshold {head['mlr']:.2%}."
+            if run.terms[scenario.headline()].two_sided
+            else "; no downside risk."
+        ),
+    ]
+    if head["earns"]:
+        points.append(
+            f"Final sharing rate {head['final_sharing_rate']:.2%} on {_dollars(head['shared_savings'])} of savings to be "
+            "shared."
+        )
+    if run.budget is not None:
+        made = run.budget.benchmark
+        step = made.steps["pmpm"]
+        points.insert(
+            0,
+            f"The benchmark is {show(made.pmpm, '$.')} PMPM, {made.pmpm / step.iloc[0] - 1:+.1%} on the baseline of "
+            f"{show(float(step.iloc[0]), '$.')} PMPM in {run.budget.base_year}.",
+        )
+        if made.rounding == "printed":
+            points.insert(
+                1,
+                f"It is rounded between steps as printed. With nothing rounded it is "
+                f"{show(run.budget.unrounded.pmpm, '$.')} PMPM.",
+            )
+    others = [y.label for y in scenario.years if y.label != year.label]
+    for label in others:
+        line = run.lines().loc[label]
+        points.append(f"{label}: savings rate {line['savings_rate']:.2%}, payment {_dollars(line['payment'])}.")
+    return Note(said + ".", points)
+
+
+def key_figures(run: Run) -> Exhibit:
+    """Every settled year in one line each."""
+    lines = run.lines()
+    table = lines[["benchmark", "actual", "savings", "savings_rate", "msr", "final_sharing_rate", "payment"]]
+    names = ["Benchmark", "Spending", "Savings (losses)", "Savings rate", "Threshold", "Final rate", "Payment"]
+    table = table.set_axis(names, axis=1).rename_axis("Period")
+    formats = dict.fromkeys(("Benchmark", "Spending", "Savings (losses)", "Payment"), "$")
+    return Exhibit("Settlement by period", table, formats | dict.fromkeys(names[3:6], "%."))
+
+
+def terms(run: Run) -> Exhibit:
+    """Clauses of the contract in force in the headline year, in words."""
+    position = run.scenario.headline()
+    agreed = run.terms[position]
+
+    def share(value: float | None) -> str:
+        return "none" if value is None else f"{value:.4g}".rstrip() if value > 1 else f"{value:.2%}"
+
+    def threshold(value: float | str) -> str:
+        return {"size": "by number of members (Medicare table)", "msr": "as for savings"}.get(str(value)) or share(
+            float(value)
+        )
+
+    quality = {
+        "none": "does not change the sharing rate",
+        "multiplier": "multiplies the sharing rate",
+        "gate": f"opens sharing at a score of {agreed.quality_gate:.0%}",
+        "ladder": "; ".join(f"from {s:.0%}: {part:.0%} of the rate" for s, part in agreed.quality_ladder),
+    }[agreed.quality_method]
+    losses = {
+        "none": "none: one-sided",
+        "fixed": f"{(agreed.loss_rate or 0):.2%} of losses",
+        "one_minus_final_rate": "one less the final sharing rate",
+        "one_minus_rate_times_quality": "one less sharing rate times quality score",
+    }[agreed.loss_method]
+    bounded = agreed.loss_rate_floor > 0 or agreed.loss_rate_ceiling < 1
+    if agreed.loss_method != "none" and bounded:
+        losses += f", between {agreed.loss_rate_floor:.0%} and {agreed.loss_rate_ceiling:.0%}"
+    first = {
+        "first_dollar": "from the first dollar once the threshold is met",
+        "threshold": "only beyond the threshold",
+    }
+    rows = {
+        "Contract": agreed.name,
+        "ACO's largest share of savings": share(agreed.sharing_rate),
+        "Savings threshold": threshold(agreed.msr),
+        "Shared": first[agreed.share_from],
+        "Quality": quality,
+        "Cap on savings": _limits(agreed.savings_cap_benchmark, agreed.savings_cap_revenue),
+        "ACO's share of losses": losses,
+    }
+    if agreed.two_sided:
+        rows["Loss threshold"] = threshold(agreed.mlr)
+        rows["Limit on losses"] = _limits(agreed.loss_limit_benchmark, agreed.loss_limit_revenue)
+    if agreed.corridors:
+        bands, low = [], 0.0
+        for high, part in agreed.corridors:
+            reach = "and beyond" if high == float("inf") else f"to {high:.0%}"
+            bands.append(f"{low:.0%} {reach}: {part:.0%}")
+            low = high
+        rows["Corridors"] = "; ".join(bands)
+    if agreed.sequestration:
+        rows["Sequestration"] = share(agreed.sequestration)
+    large = run.scenario.large_claims
+    if large is not None:
+        rows["Large claims"] = f"not counted above {_dollars(large.threshold)} a member and year"
+    table = pd.DataFrame({"Agreed": rows}).rename_axis("Clause")
+    label = run.scenario.years[position].label
+    return Exhibit(f"Terms in force in {label}", table)
+
+
+def _limits(of_benchmark: float | None, of_revenue: float | None) -> str:
+    parts = [f"{of_benchmark:.2%} of benchmark"] if of_benchmark is not None else []
+    parts += [f"{of_revenue:.2%} of participants' revenue"] if of_revenue is not None else []
+    return "; ".join(parts) + (" (the lesser)" if len(parts) == 2 else "") or "none"
+
+
+_COST = {
+    "incurred_pmpm": "Incurred PMPM",
+    "cost_share_pmpm": "Cost sharing PMPM",
+    "allowed_pmpm": "Allowed PMPM",
+    "utilization_pmpm": "Use PMPM",
+    "unit_cost": "Cost per service",
+}
+_COST_FORMATS = dict.fromkeys(("Incurred PMPM", "Cost sharing PMPM", "Allowed PMPM", "Cost per service"), "$.") | {
+    "Use PMPM": "0.000"
+}
+
+
+def experience(run: Run) -> Exhibit | Note:
+    """Baseline year: incurred, cost sharing, allowed, use and unit cost by service category."""
+    if run.budget is None:
+        return Note(NO_BUDGET)
+    frame = run.budget.report.loc[run.budget.base_year][list(_COST)].rename(columns=_COST)
+    frame = frame.rename_axis("Service category").dropna(axis=1, how="all")
+    summed = [c for c in frame if c.endswith("PMPM") and c != "Use PMPM"]
+    frame.loc["Total"] = frame[summed].sum()
+    return Exhibit(f"Cost and utilization, {run.budget.base_year}", frame, _COST_FORMATS)
+
+
+def trends(run: Run) -> Exhibit | Note:
+    """Trend factors from year to year."""
+    if run.budget is None:
+        return Note(NO_BUDGET)
+    if run.budget.history is None:
+        return Note("One year of experience shows no trend.")
+    names = {"cost_trend": "Unit cost", "utilization_trend": "Use", "allowed_trend": "Allowed"}
+    wide = run.budget.history.rename(columns=names).unstack("year").swaplevel(axis=1)
+    years = sorted(run.budget.history.index.unique("year"), reverse=True)
+    wide = wide[[(year, name) for year in years for name in names.values()]]
+    order = run.budget.history.loc[years[0]].index
+    wide = wide.reindex(order).rename_axis("Service category")
+    wide.columns = [f"{name} {year}" for year, name in wide.columns]
+    return Exhibit("Annual trend factors", wide, dict.fromkeys(wide.columns, "0.000"))
+
+
+def regressions(run: Run) -> Exhibit | Note:
+    """Regression trends of all categories by grouping of months, or why there are none."""
+    if run.budget is None:
+        return Note(NO_BUDGET)
+    if run.tables.monthly is None or run.scenario.trend is None:
+        years = run.budget.report.index.unique("year").size
+        return Note(
+            f"{years} annual points are too few for a regression, so trends are ratios of one year to the year before. "
+            "Monthly experience allows regression on groups of 12, 6, 3 and 1 months, with intervals."
+        )
+    study = trend_study(run.tables.monthly, run.scenario.trend.rule)
+    words = {"allowed_pmpm": "allowed PMPM", "utilization_per_1000": "use per 1,000", "unit_cost": "unit cost"}
+    frame = study["annual_trend"].unstack("grouping")[[12, 6, 3, 1]]
+    frame.columns = [f"{g} month{'s' * (g > 1)}" for g in frame.columns]
+    grouping = run.scenario.trend.rule.grouping
+    frame["Low"] = study["low"].xs(grouping, level="grouping")
+    frame["High"] = study["high"].xs(grouping, level="grouping")
+    frame = frame.reindex(study.index.droplevel("grouping").unique())
+    frame.index = pd.Index([f"{c}, {words[m]}" for c, m in frame.index], name="Annual trend fitted to points of")
+    confidence = run.scenario.trend.rule.confidence
+    note = f"Low and high: {confidence:.0%} interval of the {grouping}-month fit, which the budget uses."
+    return Exhibit("Trend by log-linear regression", frame, dict.fromkeys(frame.columns, "%."), note)
+
+
+def diagnostics(run: Run) -> Exhibit | Note:
+    """Diagnostics of the regression on all services."""
+    if run.tables.monthly is None or run.scenario.trend is None:
+        return Note("No regression, so no diagnostics.")
+    return run.tables.fit("All", run.scenario.trend.rule, "allowed_pmpm").exhibit()
+
+
+def projection(run: Run) -> Exhibit | Note:
+    """Projected cost and use by year and service category."""
+    if run.budget is None:
+        return Note(NO_BUDGET)
+    names = {
+        "cost_trend": "Cost trend",
+        "utilization_trend": "Use trend",
+        "unit_cost": "Cost per service",
+        "utilization_pmpm": "Use PMPM",
+        "allowed_pmpm": "Allowed PMPM",
+    }
+    parts = []
+    years = sorted(run.budget.projection.index.unique("year"))
+    for year in years:
+        part = run.budget.projection.loc[year].rename(columns=names)
+        part.loc["Total"] = pd.Series({"Allowed PMPM": part["Allowed PMPM"].sum()})
+        parts.append(part.add_prefix(f"{year}: "))
+    frame = pd.concat(parts, axis=1).rename_axis("Service category")
+    styles = {"Cost trend": "0.000", "Use trend": "0.000", "Cost per service": "$.", "Use PMPM": "0.000"}
+    formats = {c: styles.get(c.split(": ")[1], "$.") for c in frame}
+    return Exhibit("Projected cost and use, before risk and large-claim adjustments", frame, formats)
+
+
+def demographics(run: Run) -> Exhibit | Note:
+    """Members by age and sex in both periods; cells of 1 to 10 members are not shown."""
+    table, risk = run.tables.demographics, run.scenario.risk
+    if table is None or risk is None or run.budget is None or run.budget.age_sex is None:
+        return Note("No change in the population's risk is taken from demographics.")
+    cells = table.set_index(["age_band", "sex", "period"])["members"].unstack("period")[[risk.base, risk.current]]
+    order = pd.MultiIndex.from_frame(table[["age_band", "sex"]].drop_duplicates())
+    cells = cells.reindex(order)
+    factor = table.drop_duplicates(["age_band", "sex"]).set_index(["age_band", "sex"])["factor"].reindex(order)
+    hide = not run.scenario.report.show_small_cells
+    shown = pd.DataFrame({f"Members {p}": suppress_small_cells(cells[p]) if hide else cells[p] for p in cells})
+    shown.insert(0, "Factor", factor)
+    shown.index = pd.Index([f"{band}, {sex}" for band, sex in order], name="Age and sex")
+    base, current = run.budget.age_sex
+    note = (
+        f"Average factor {base:.4f} in {risk.base} and {current:.4f} in {risk.current}: ratio {current / base:.4f} "
+        "unrounded."
+    )
+    return Exhibit("Age/sex factors", shown, {"Factor": "0.000"} | dict.fromkeys(shown.columns[1:], "#"), note)
+
+
+def benchmark(run: Run) -> Exhibit | Note:
+    """Steps from baseline to benchmark."""
+    return Note(NO_BUDGET) if run.budget is None else run.budget.benchmark.exhibit()
+
+
+def rounding(run: Run) -> Note:
+    """Which benchmark the report shows, and what the other rounding would give."""
+    if run.budget is None:
+        return Note(NO_BUDGET)
+    shown, exact = run.budget.benchmark, run.budget.unrounded
+    if shown.rounding == "none":
+        return Note(f"The benchmark of {show(shown.pmpm, '$.')} PMPM carries every digit from step to step.")
+    return Note(
+        f"The benchmark of {show(shown.pmpm, '$.')} PMPM is rounded between steps as printed in its source: average "
+        f"factors to 2 decimals, adjustments to 3, PMPM to cents. With nothing rounded it is "
+        f"{show(exact.pmpm, '$.')} PMPM, a difference of {show((shown.pmpm - exact.pmpm) * shown.member_months, '$')} "
+        f"over {shown.member_months:,.0f} member months."
+    )
+
+
+def settlement(run: Run) -> Exhibit:
+    """Every line of the settlement of every year."""
+    return run.exhibit()
+
+
+def outcomes(run: Run) -> Exhibit:
+    """The headline year settled at several savings rates."""
+    frame = run.outcomes()
+    label = run.scenario.years[run.scenario.headline()].label
+    table = pd.DataFrame(
+        {
+            "Spending": frame["actual"],
+            "Savings (losses)": frame["savings"],
+            "Final sharing rate": frame["final_sharing_rate"].where(frame["earns"], 0.0),
+            "Final loss rate": frame["loss_rate"].where(frame["owes"], 0.0),
+            "Payment": frame["payment"],
+            "Kept by the payer": frame["savings"] - frame["payment"],
+        }
+    )
+    table.index = pd.Index([f"{rate:+.1%}".replace("-", "−") for rate in frame.index], name="Savings rate")
+    formats = dict.fromkeys(("Spending", "Savings (losses)", "Payment", "Kept by the payer"), "$")
+    formats |= dict.fromkeys(("Final sharing rate", "Final loss rate"), "%.")
+    if not run.terms[run.scenario.headline()].two_sided:
+        table = table.drop(columns="Final loss rate")
+    note = "Kept by the payer: savings less payment; negative where the payer bears losses."
+    return Exhibit(f"Settlement of {label} at several outcomes", table, formats, note)
+
+
+def one_way(run: Run, line: str = "payment") -> Exhibit | Note:
+    """One figure at the low and the high of each assumption."""
+    if line == "benchmark_pmpm" and run.budget is None:
+        return Note(NO_BUDGET)
+    return run.one_way(line).exhibit("$." if line == "benchmark_pmpm" else "$")
+
+
+def two_way(run: Run, line: str = "payment") -> Exhibit:
+    """The payment over a grid of two assumptions."""
+    frame = run.two_way(line)
+    words = {"adjustment": "{:+.1%}", "rate": "{:.1%}", "score": "{:.1%}", "msr": "{:.1%}"}
+
+    def label(key: str, value: float) -> str:
+        style = next((s for ending, s in words.items() if key.endswith(ending)), "{:,g}")
+        return style.format(value).replace("-", "−")
+
+    down, across = str(frame.index.name), str(frame.columns.name)
+    frame.index = pd.Index([label(down, v) for v in frame.index], name=words_for(run, down))
+    frame.columns = [label(across, v) for v in frame.columns]
+    note = f"Down: {words_for(run, down)}. Across: {words_for(run, across)}."
+    return Exhibit("Payment by two assumptions", frame, dict.fromkeys(frame.columns, "$"), note)
+
+
+def words_for(run: Run, key: str) -> str:
+    """A setting's key in words, with the year it belongs to."""
+    steps = key.split(".")
+    name = {"actual_adjustment": "change of actual spending", "benchmark_adjustment": "change of the benchmark"}
+    name |= {"adjustment": f"points added to the annual {steps[0]}" if steps[0] == "trend" else f"change of {steps[0]}"}
+    text = name.get(steps[-1], steps[-1].replace("_", " "))
+    return f"{text}, {run.scenario.years[int(steps[1])].label}" if steps[0] == "years" else text
+
+
+def assumptions(run: Run) -> Exhibit:
+    """Every assumption with its source."""
+    rows = [
+        (a.name, a.value if isinstance(a.value, str) else show(a.value), a.unit, a.basis, a.source, a.note)
+        for a in run.assumptions
+    ]
+    table = pd.DataFrame(rows, columns=["Assumption", "Value", "Unit", "Basis", "Source", "Note"])
+    return Exhibit("Assumptions and their sources", table.set_index("Assumption"))
+
+
+def data_relied_on(run: Run) -> Exhibit | Note:
+    """Tables read: rows, sums and fingerprint."""
+    prints = run.manifest()["data"]
+    if not prints:
+        return Note("No table was read; the figures are stated in the scenario.")
+    rows = [
+        (p["table"], p["rows"], ", ".join(f"{k} {v:,.0f}" for k, v in p["sums"].items()), p["sha256"][:16])
+        for p in prints
+    ]
+    table = pd.DataFrame(rows, columns=["Table", "Rows", "Sums", "SHA-256, first 16"]).set_index("Table")
+    return Exhibit("Data relied on", table, {"Rows": "#"})
+
+
+def disclosures(run: Run) -> Exhibit:
+    """What an actuarial report says about itself (ASOP No. 41, sections 3 and 4)."""
+    report, packages = run.scenario.report, run.manifest()["packages"]
+    versions = f"acomodel {run.manifest()['acomodel']}, " + ", ".join(f"{n} {v}" for n, v in packages.items())
+    stated = "not stated in the scenario"
+    rows = {
+        "Purpose": report.purpose or stated,
+        "Prepared for": report.client or stated,
+        "Intended users": report.intended_users or stated,
+        "Responsible actuary": report.actuary or stated,
+        "Date of the report": report.date or stated,
+        "Information through": report.information_date or stated,
+        "Reliance on data": "The tables listed above were used as given. They were checked for form, range and "
+        "repetition, not audited (ASOP No. 23).",
+        "Methods": "Projection of unit cost and utilization by service category; adjustment for risk and large claims; "
+        "settlement by the terms listed. Formulas and their sources stand in the package's documentation.",
+        "Uncertainty": "Payments move with every assumption; see the sensitivities. Random variation of claims is not "
+        "quantified in this report.",
+        "Limits on use": " ".join(
+            part
+            for part in (
+                report.limits,
+                "A change of terms, data or assumptions changes the result; the figures hold for the scenario named "
+                "here and no other.",
+            )
+            if part
+        ),
+        "Software": versions,
+    }
+    return Exhibit("Disclosures", pd.DataFrame({"Statement": rows}).rename_axis("Item"))

@@ -1,0 +1,390 @@
+"""Run, sweep, compare: the only place where the steps meet."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from acomodel import __version__
+from acomodel.budget.truncation import excess_by_period
+from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.settlement import LINES, Settlement, settle
+from acomodel.contract.terms import Terms
+from acomodel.exhibit import Assumption, Exhibit
+from acomodel.inputs import InputError
+from acomodel.outlook.sensitivity import Grid, OneWay, Range, one_way, two_way
+from acomodel.rates import MONTHS
+from acomodel.workbench.assumptions import assumptions_of
+from acomodel.workbench.budget import Budget, Tables, make_budget, read_tables, table_files
+from acomodel.workbench.scenario import Scenario, change
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """
+    Result of a scenario, with every assumption it used.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was run.
+    tables : Tables
+        The tables it read.
+    budget : Budget or None
+        Chain from experience to benchmark; None where the benchmark is stated.
+    terms : tuple of Terms
+        Contract in force in each year.
+    settlement : Settlement
+        Every line, one entry for each year.
+    assumptions : tuple of Assumption
+        Every number and choice, with its source.
+    """
+
+    scenario: Scenario
+    tables: Tables
+    budget: Budget | None
+    terms: tuple[Terms, ...]
+    settlement: Settlement
+    assumptions: tuple[Assumption, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the settled years."""
+        return [year.label for year in self.scenario.years]
+
+    def lines(self) -> pd.DataFrame:
+        """Settlement lines, one row for each year."""
+        return self.settlement.to_frame().set_axis(pd.Index(self.labels, name="year"))
+
+    def headline(self) -> pd.Series:
+        """Settlement lines of the year the report leads with."""
+        return self.lines().iloc[self.scenario.headline()]
+
+    def outcomes(self, position: int | None = None, rates: Sequence[float] | np.ndarray | None = None) -> pd.DataFrame:
+        """
+        Settlement of one year at several savings rates, everything else as it is.
+
+        Parameters
+        ----------
+        position : int, optional
+            Position of the year; the headline year by default.
+        rates : sequence of float, optional
+            Savings rates; the scenario's by default. [share of benchmark]
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index savings rate [share of benchmark]; columns the settlement lines.
+        """
+        at = self.scenario.headline() if position is None else position
+        tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
+        benchmark = float(self.lines()["benchmark"].iloc[at])
+        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **_clauses(self.scenario, at))
+        return result.to_frame().set_axis(pd.Index(tried, name="outcome"))
+
+    def one_way(self, line: str = "payment") -> OneWay:
+        """
+        One settlement line at the low and high of each assumption, the others at their base.
+
+        Parameters
+        ----------
+        line : str
+            A settlement line, or "benchmark_pmpm".
+
+        Returns
+        -------
+        OneWay
+            Trend first, then the widest swing.
+        """
+        ranges = self.scenario.sensitivity.one_way or default_ranges(self.scenario)
+        named = {"benchmark_pmpm": "Benchmark PMPM"} | {k: v[0] for k, v in LINES.items()}
+        result = one_way(self._evaluator(line), ranges, f"{named[line]} {self._headline_label()}")
+        is_trend = [
+            label in {r.label or r.key for r in ranges if r.key.startswith("trend.")} for label in result.table.index
+        ]
+        order = np.argsort(~np.array(is_trend), kind="stable")
+        return OneWay(result.outcome, result.base, result.table.iloc[order])
+
+    def two_way(self, line: str = "payment") -> pd.DataFrame:
+        """One settlement line over the scenario's grid of two assumptions, or a sensible grid."""
+        return two_way(self._evaluator(line), self.scenario.sensitivity.two_way or default_grid(self.scenario))
+
+    def _headline_label(self) -> str:
+        return self.scenario.years[self.scenario.headline()].label
+
+    def _evaluator(self, line: str) -> Any:
+        def evaluate(values: Mapping[str, float]) -> float:
+            variant = change(self.scenario, values) if values else self.scenario
+            return headline_value(variant, figures_of(variant, self.tables), line)
+
+        return evaluate
+
+    def results(self) -> dict[str, Any]:
+        """Figures as plain numbers and text, ready for JSON; the same scenario gives the same figures."""
+        lines = self.lines()
+        settlements = [
+            {"label": year.label, "performance_year": year.performance_year, "terms": terms.name}
+            | {name: _jsonable(lines[name].iloc[i]) for name in lines}
+            for i, (year, terms) in enumerate(zip(self.scenario.years, self.terms, strict=True))
+        ]
+        figures: dict[str, Any] = {}
+        if self.budget is not None:
+            budget = self.budget
+            figures["baseline"] = {
+                "year": budget.base_year,
+                "allowed_pmpm": float(budget.report.loc[budget.base_year, "allowed_pmpm"].sum()),
+                "report": _records(budget.report),
+                "trends": [] if budget.history is None else _records(budget.history),
+            }
+            figures["risk"] = (
+                None if budget.age_sex is None else {"base": budget.age_sex[0], "current": budget.age_sex[1]}
+            )
+            figures["large_claims"] = {"removed": budget.removed}
+            figures["projection"] = _records(budget.projection)
+            figures["benchmark"] = {
+                "year": self.scenario.benchmark.year if self.scenario.benchmark else None,
+                "pmpm": budget.benchmark.pmpm,
+                "total": budget.benchmark.total,
+                "member_months": budget.benchmark.member_months,
+                "rounding": budget.benchmark.rounding,
+                "steps": _records(budget.benchmark.steps),
+                "unrounded_pmpm": budget.unrounded.pmpm,
+                "notes": list(budget.notes),
+            }
+        else:
+            head = self.scenario.headline()
+            months = self.scenario.years[head].member_months
+            total = float(lines["benchmark"].iloc[head])
+            figures["benchmark"] = {
+                "year": self.scenario.years[head].performance_year,
+                "pmpm": total / months if months else None,
+                "total": total,
+                "steps": [],
+            }
+        figures["settlement"] = settlements[self.scenario.headline()]
+        figures["settlements"] = settlements
+        figures["outcomes"] = _records(self.outcomes())
+        return {
+            "scenario": {"name": self.scenario.name, "title": self.scenario.title},
+            "results": figures,
+            "assumptions": [
+                {
+                    "name": a.name,
+                    "value": a.value,
+                    "unit": a.unit,
+                    "basis": a.basis,
+                    "source": a.source,
+                    "note": a.note,
+                }
+                for a in self.assumptions
+            ],
+            "manifest": self.manifest(),
+        }
+
+    def manifest(self) -> dict[str, Any]:
+        """Versions and data behind the figures."""
+        packages = {p: version(p) for p in ("numpy", "pandas", "scipy", "statsmodels", "pydantic")}
+        return {
+            "acomodel": __version__,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "packages": packages,
+            "data": [self.tables.fingerprint(name) for name in self.tables.given()],
+        }
+
+    def exhibit(self) -> Exhibit:
+        """Settlement lines of every year."""
+        return self.settlement.exhibit(f"Settlement: {self.scenario.title}", self.labels)
+
+    def __repr__(self) -> str:
+        """Settlement lines as text."""
+        return repr(self.exhibit())
+
+    def _repr_html_(self) -> str:
+        """Settlement lines as HTML."""
+        return self.exhibit()._repr_html_()
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): _jsonable(v) for k, v in row.items()} for row in frame.reset_index().to_dict("records")]
+
+
+def _jsonable(value: Any) -> Any:
+    """Plain number, text or null: not-a-number and infinity have no place in JSON."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def figures_of(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[Terms, ...], Settlement]:
+    """The chain once: budget, terms of each year, settlement of all years in one call."""
+    budget = make_budget(scenario, tables)
+    kind = scenario.terms
+    terms = tuple(kind.in_year(y.performance_year) if isinstance(kind, ProgramTerms) else kind for y in scenario.years)
+    removed: dict[str, float] = {}
+    if scenario.large_claims is not None and tables.large_claims is not None:
+        removed = excess_by_period(tables.large_claims, scenario.large_claims.threshold).to_dict()
+        unknown = set(removed) - {"baseline"} - {y.label for y in scenario.years}
+        if unknown:
+            raise InputError(
+                f"{scenario.folder / tables.files['large_claims']}: period '{sorted(unknown)[0]}' is neither "
+                f"'baseline' nor the label of a settlement year ({', '.join(y.label for y in scenario.years)})."
+            )
+    benchmark, actual = [], []
+    for year in scenario.years:
+        months = year.member_months or (scenario.benchmark.member_months if scenario.benchmark else math.nan)
+        if year.benchmark is not None:
+            agreed = year.benchmark
+        elif year.benchmark_pmpm is not None:
+            agreed = year.benchmark_pmpm * months
+        else:
+            assert budget is not None
+            agreed = budget.benchmark.pmpm * months
+        spent = year.actual if year.actual is not None else (year.actual_pmpm or 0.0) * months
+        benchmark.append(agreed * (1 + year.benchmark_adjustment))
+        actual.append((spent - removed.get(year.label, 0.0)) * (1 + year.actual_adjustment))
+    clauses = [_clauses(scenario, position) for position in range(len(scenario.years))]
+    gathered: dict[str, Any] = {}
+    for name in clauses[0]:
+        values = [clause[name] for clause in clauses]
+        missing = [year.label for year, value in zip(scenario.years, values, strict=True) if value is None]
+        if missing and len(missing) < len(values):
+            raise InputError(f"{scenario.path}: years: '{missing[0]}' gives no {name}, as other years do.")
+        gathered[name] = None if missing else np.array(values, dtype=float)
+    return budget, terms, settle(np.array(benchmark), np.array(actual), terms, **gathered)
+
+
+def _clauses(scenario: Scenario, position: int) -> dict[str, float | None]:
+    """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
+    year = scenario.years[position]
+    months = year.member_months or (scenario.benchmark.member_months if scenario.benchmark else None)
+    members = year.members if year.members is not None else (months / MONTHS if months else None)
+    return {
+        "members": members,
+        "quality_score": year.quality_score,
+        "revenue": year.revenue,
+        "disaster_adjustment": year.disaster_adjustment,
+        "advance_balance": year.advance_balance,
+    }
+
+
+def headline_value(
+    scenario: Scenario, figures: tuple[Budget | None, tuple[Terms, ...], Settlement], line: str
+) -> float:
+    """One figure of the headline year."""
+    budget, _, settlement = figures
+    if line == "benchmark_pmpm":
+        if budget is None:
+            raise InputError(f"{scenario.path}: the benchmark is stated in dollars; there is no PMPM to show.")
+        return budget.benchmark.pmpm
+    return float(np.asarray(getattr(settlement, line))[scenario.headline()])
+
+
+def run(scenario: Scenario, tables: Tables | None = None) -> Run:
+    """
+    Run a scenario: tables, budget, benchmark, settlement of every year.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Settings, from `load_scenario` or `change`.
+    tables : Tables, optional
+        Tables already read for a scenario that points at the same files.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InputError
+        A table at fault, or settings that the tables or the terms cannot serve.
+    """
+    tables = read_tables(scenario) if tables is None else tables
+    budget, terms, settlement = figures_of(scenario, tables)
+    return Run(scenario, tables, budget, terms, settlement, assumptions_of(scenario, tables, budget))
+
+
+def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """
+    Run every combination of values of some settings.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Base of all variants.
+    values : mapping of str to sequence
+        Dotted keys to the values to try; all combinations are run, the last key moving fastest.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per variant: the settings, then `benchmark_pmpm` where there is a budget, `benchmark`,
+        `actual`, `savings_rate`, `msr`, `earned` and `payment` of the headline year.
+
+    Raises
+    ------
+    InputError
+        A key that does not exist or a value that its setting refuses.
+    """
+    tables: dict[tuple[tuple[str, str], ...], Tables] = {}
+    rows = []
+    for combination in itertools.product(*values.values()):
+        setting = dict(zip(values, combination, strict=True))
+        variant = change(scenario, setting)
+        files = tuple(table_files(variant).items())
+        if files not in tables:
+            tables[files] = read_tables(variant)
+        figures = figures_of(variant, tables[files])
+        lines = [
+            *(["benchmark_pmpm"] if figures[0] is not None else []),
+            "benchmark",
+            "actual",
+            "savings_rate",
+        ]
+        shown = {line: headline_value(variant, figures, line) for line in [*lines, "msr", "earned", "payment"]}
+        rows.append(setting | shown)
+    return pd.DataFrame(rows)
+
+
+def default_ranges(scenario: Scenario) -> list[Range]:
+    """Assumptions moved when a scenario names none: trend first, as the Toolkit asks (part 3, p. 47)."""
+    at, year = scenario.headline(), scenario.years[scenario.headline()]
+    ranges = []
+    if scenario.trend is not None:
+        base = scenario.trend.adjustment
+        ranges.append(Range("trend.adjustment", base - 0.01, base + 0.01, "Annual trend, ± 1 point"))
+    if scenario.risk is not None:
+        base = scenario.risk.adjustment
+        ranges.append(Range("risk.adjustment", base - 0.01, base + 0.01, "Risk ratio, ± 1 %"))
+    for name, words in (
+        ("benchmark_adjustment", "Benchmark, ± 1 %"),
+        ("actual_adjustment", "Actual spending, ± 2 %"),
+    ):
+        base, step = getattr(year, name), 0.02 if name.startswith("actual") else 0.01
+        if name != "benchmark_adjustment" or scenario.trend is None:
+            ranges.append(Range(f"years.{at}.{name}", base - step, base + step, words))
+    terms = scenario.terms
+    if isinstance(terms, ProgramTerms) or terms.quality_method != "none":
+        low, high = max(0.0, year.quality_score - 0.1), min(1.0, year.quality_score + 0.1)
+        ranges.append(Range(f"years.{at}.quality_score", low, high, "Quality score, ± 10 points"))
+    if isinstance(terms, Terms) and isinstance(terms.msr, float):
+        low, high = max(0.0, terms.msr - 0.01), min(1.0, terms.msr + 0.01)
+        ranges.append(Range("terms.msr", low, high, "Savings threshold, ± 1 point"))
+    return ranges
+
+
+def default_grid(scenario: Scenario) -> Grid:
+    """Pair of assumptions tried against each other when a scenario names none."""
+    at = scenario.headline()
+    steps = [-0.02, -0.01, 0.0, 0.01, 0.02]
+    actual = [-0.06, -0.04, -0.02, 0.0, 0.02, 0.04]
+    row = "trend.adjustment" if scenario.trend is not None else f"years.{at}.benchmark_adjustment"
+    return Grid(row, steps, f"years.{at}.actual_adjustment", actual)

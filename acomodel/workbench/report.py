@@ -1,0 +1,307 @@
+"""From a scenario to a report folder: notebooks executed by papermill, pages without code, results and manifest."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from acomodel import __version__
+from acomodel.inputs import InputError
+from acomodel.workbench.budget import table_files
+from acomodel.workbench.exhibits import key_figures, summary
+from acomodel.workbench.model import Run, run
+from acomodel.workbench.scenario import Scenario, change, load_scenario
+
+CHAPTERS = {
+    "10-proposal": "Proposal",
+    "2-budget": "Budget",
+    "4-settlement": "Settlement",
+    "6-sensitivity": "Sensitivity",
+}
+"""Notebooks of a report and the headings of their pages, the reader's first page first."""
+
+
+def notebooks_folder() -> Path:
+    """
+    Folder of the notebooks: beside the package in a checkout, or in the current folder.
+
+    Raises
+    ------
+    InputError
+        Neither holds the notebooks of the report.
+    """
+    for folder in (Path(__file__).parents[2] / "notebooks", Path.cwd() / "notebooks"):
+        if all((folder / f"{name}.ipynb").is_file() for name in CHAPTERS):
+            return folder
+    raise InputError("the notebooks of the report are not found; run from the project's folder")
+
+
+@contextmanager
+def _progress(total: int, show: bool) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    with tqdm(total=total, disable=not show, unit="step", bar_format="{desc:<34}{bar:24}{n}/{total} {elapsed}") as bar:
+        yield bar
+
+
+def render(notebook: str | Path, scenario: str | Path, output: str | Path) -> Path:
+    """
+    Execute one notebook on a scenario.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        Notebook with the parameters `scenario` and `output`.
+    scenario : str or Path
+        Scenario file.
+    output : str or Path
+        Executed notebook to write; nothing is left there when the execution fails.
+
+    Returns
+    -------
+    Path
+        The executed notebook.
+
+    Raises
+    ------
+    InputError
+        The notebook lacks a parameter, the scenario is at fault, or a cell failed.
+    """
+    import papermill
+
+    notebook, scenario, output = Path(notebook), Path(scenario), Path(output)
+    load_scenario(scenario)
+    if not notebook.is_file():
+        raise InputError(f"{notebook}: no such notebook.")
+    known = papermill.inspect_notebook(str(notebook))
+    for name in ("scenario", "output"):
+        if name not in known:
+            raise InputError(f"{notebook}: the notebook has no parameter '{name}'.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    relative = os.path.relpath(scenario.resolve(), output.parent.resolve())
+    draft = output.with_name(f".{output.stem}.partial.ipynb")
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(draft),
+            parameters={"scenario": relative.replace(os.sep, "/"), "output": "."},
+            cwd=str(output.parent),
+            progress_bar=False,
+            log_output=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],
+        )
+        draft.replace(output)
+    except papermill.PapermillExecutionError as error:
+        raise InputError(f"{notebook.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return output
+
+
+def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 2, show_progress: bool = False) -> Path:
+    """
+    Make the report of a scenario: the main job.
+
+    Parameters
+    ----------
+    scenario : str or Path
+        Scenario file.
+    out : str or Path, optional
+        Report folder; ``reports/<name>`` by default. An earlier report there is replaced once this one is done.
+    jobs : int
+        Notebooks executed at a time.
+    show_progress : bool
+        Whether a progress bar is drawn on the error stream.
+
+    Returns
+    -------
+    Path
+        The report folder: index page, one page and executed notebook a chapter, `results.json`,
+        `assumptions.csv`, `scenario.toml` with every setting in force, its tables, `manifest.json`.
+
+    Raises
+    ------
+    InputError
+        Scenario or tables at fault, or a notebook failed. Nothing is written then.
+    """
+    loaded = load_scenario(scenario)
+    result = run(loaded)
+    target = Path(out) if out is not None else Path("reports") / loaded.name
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / "manifest.json").exists())):
+        raise InputError(f"{target}: exists and is no report; name another folder with --out.")
+    source = notebooks_folder()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(stage, ignore_errors=True)
+    try:
+        stage.mkdir()
+        with _progress(len(CHAPTERS) + 2, show_progress) as bar:
+            bar.set_description("figures")
+            _write_figures(stage, loaded, result)
+            bar.update()
+            bar.set_description("notebooks")
+            with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+                waiting: dict[Future[Path], str] = {
+                    pool.submit(
+                        render, source / f"{name}.ipynb", stage / "scenario.toml", stage / "notebooks" / f"{name}.ipynb"
+                    ): name
+                    for name in CHAPTERS
+                }
+                pending = set(waiting)
+                while pending:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        if future.exception() is not None:
+                            pool.shutdown(cancel_futures=True)
+                        future.result()
+                        bar.set_description(f"notebook {waiting[future]}")
+                        bar.update()
+            bar.set_description("pages")
+            _write_pages(stage, result)
+            bar.update()
+        _put_in_place(stage, target)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
+    return target
+
+
+def _put_in_place(stage: Path, target: Path) -> None:
+    """Exchange a finished stage for the report folder; the earlier one goes only when the new one stands."""
+    before = target.with_name(f".{target.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if target.exists():
+        target.replace(before)
+    try:
+        stage.replace(target)
+    except OSError:
+        if before.exists():
+            before.replace(target)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def results_text(result: Run) -> str:
+    """Results as the JSON text that a report holds; the same scenario gives the same bytes."""
+    return json.dumps(result.results(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
+    """Results, assumptions, manifest, resolved scenario and its tables."""
+    named = table_files(scenario)
+    (stage / "inputs").mkdir()
+    keys = {
+        "experience": "experience.table",
+        "monthly": "experience.monthly",
+        "demographics": "risk.table",
+        "large_claims": "large_claims.table",
+        "trend": "trend.table",
+    }
+    for table in named:
+        getattr(result.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
+    moved = change(scenario, {keys[table]: f"inputs/{table}.csv" for table in named}) if named else scenario
+    (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")
+    (stage / "results.json").write_text(results_text(result), encoding="utf-8")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "value", "unit", "basis", "source", "note"])
+    for item in result.assumptions:
+        writer.writerow(
+            [_inert(str(x)) for x in (item.name, item.value, item.unit, item.basis, item.source, item.note)]
+        )
+    (stage / "assumptions.csv").write_text("\ufeff" + text.getvalue(), encoding="utf-8")
+    made = {"created": datetime.now(UTC).isoformat(timespec="seconds")}
+    manifest = json.dumps(result.manifest() | made, indent=1)
+    (stage / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
+
+
+def _unnamed(table: Any) -> Any:
+    """Table without labels of claimants, which stay in the data."""
+    if "claimant" not in table:
+        return table.dropna(axis=1, how="all")
+    return table.assign(claimant=[f"claimant {n}" for n in range(1, len(table) + 1)])
+
+
+def _inert(text: str) -> str:
+    """
+    Text that a spreadsheet does not take for a formula; numbers stay numbers.
+
+    >>> _inert("=1+1"), _inert("-0.02"), _inert("+cmd")
+    ("'=1+1", '-0.02', "'+cmd")
+    """
+    number = re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text)
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text and not number else text
+
+
+def _write_pages(stage: Path, result: Run) -> None:
+    """One page a chapter from its executed notebook, and the index."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+    from nbconvert import HTMLExporter
+
+    template = files("acomodel").joinpath("data/page.html").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, trim_blocks=False).from_string(template)
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    links = [{"href": "index.html", "words": "Overview"}]
+    links += [{"href": _page_name(name), "words": words} for name, words in CHAPTERS.items()]
+    scenario = result.scenario
+    common = {"title": scenario.title, "client": scenario.report.client, "name": scenario.name, "version": __version__}
+    for name, heading in CHAPTERS.items():
+        body, _ = exporter.from_filename(str(stage / "notebooks" / f"{name}.ipynb"))
+        body = re.sub(r"<h1.*?</h1>", "", body, count=1, flags=re.S)
+        found = re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor-link"', body, flags=re.S)
+        contents = [{"anchor": anchor, "words": Markup(words)} for anchor, words in found]
+        text = page.render(
+            heading=heading, here=_page_name(name), links=links, contents=contents, body=Markup(body), **common
+        )
+        (stage / _page_name(name)).write_text(text, encoding="utf-8")
+    (stage / "index.html").write_text(
+        page.render(
+            heading="Overview", here="index.html", links=links, contents=[], body=Markup(_overview(result)), **common
+        ),
+        encoding="utf-8",
+    )
+
+
+def _page_name(notebook: str) -> str:
+    return f"{notebook.split('-', 1)[1]}.html"
+
+
+def _overview(result: Run) -> str:
+    """Body of the index page: the result, the parts of the report, the files."""
+    parts = {
+        "10-proposal": "the document to put on the table: summary, terms, budget, outcomes, sensitivity, assumptions, limits",
+        "2-budget": "experience, trends, adjustments and the benchmark, step by step",
+        "4-settlement": "every line from benchmark to payment, and the payment at other outcomes",
+        "6-sensitivity": "what the payment and the benchmark depend on",
+    }
+    listed = "".join(
+        f"<li><a href='{_page_name(name)}'>{CHAPTERS[name]}</a>: {escape(words)}</li>" for name, words in parts.items()
+    )
+    kept = {
+        "results.json": "every figure, unrounded",
+        "assumptions.csv": "every assumption with its source",
+        "scenario.toml": "every setting in force; running it again gives the same results",
+        "manifest.json": "versions, data fingerprints, time",
+        "notebooks/": "the executed notebooks",
+        "inputs/": "the tables read",
+    }
+    stored = "".join(f"<li><a href='{name}'>{name}</a>: {escape(words)}</li>" for name, words in kept.items())
+    return (
+        f"<h2>Result</h2>{summary(result)._repr_html_()}{key_figures(result)._repr_html_()}"
+        f"<h2>Parts</h2><ul>{listed}</ul><h2>Files</h2><ul class='files'>{stored}</ul>"
+    )

@@ -1,0 +1,354 @@
+"""One scenario: the settings of every step, composed, read strictly from TOML and never changed in place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from acomodel.budget.benchmark import BenchmarkSettings
+from acomodel.budget.projection import TrendSettings
+from acomodel.budget.risk import RiskSettings
+from acomodel.budget.truncation import LargeClaimSettings
+from acomodel.claims.experience import ExperienceSettings
+from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.terms import Share, Terms
+from acomodel.inputs import InputError, nearest, read_text
+from acomodel.outlook.sensitivity import SensitivitySettings
+from acomodel.workbench.faults import fault_in, known_beside
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ReportSettings:
+    """Who the report is for, by whom, and on what information: what an actuarial report must say."""
+
+    client: str = Field(default="", description="for whom the work is done")
+    actuary: str = Field(default="", description="responsible actuary")
+    intended_users: str = Field(default="", description="who may rely on the report")
+    purpose: str = Field(default="", description="what the work is for")
+    date: str = Field(default="", description="date of the report")
+    information_date: str = Field(default="", description="date through which information was considered")
+    limits: str = Field(default="", description="limits on use, in addition to the standing ones")
+    show_small_cells: bool = Field(default=False, description="whether cells of 1 to 10 members are printed")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class YearSettings:
+    """One period to be settled."""
+
+    label: str = Field(min_length=1, description="name of the period")
+    performance_year: int = Field(ge=1990, le=2100, description="year whose rules apply [year]")
+    benchmark: float | None = Field(default=None, gt=0, description="stated benchmark [$]")
+    benchmark_pmpm: float | None = Field(default=None, gt=0, description="stated benchmark [$ PMPM]")
+    actual: float | None = Field(default=None, ge=0, description="actual or expected spending [$]")
+    actual_pmpm: float | None = Field(default=None, ge=0, description="actual or expected spending [$ PMPM]")
+    member_months: float | None = Field(default=None, gt=0, description="exposure of the period [member months]")
+    members: float | None = Field(default=None, gt=0, description="members on whom thresholds by size depend [members]")
+    quality_score: Share = Field(default=1.0, description="quality score as measured [share]")
+    revenue: float | None = Field(default=None, ge=0, description="participants' revenue that limits refer to [$]")
+    disaster_adjustment: float = Field(default=0.0, ge=0, description="losses forgiven for extreme circumstances [$]")
+    advance_balance: float = Field(default=0.0, ge=0, description="advance payments to be recouped [$]")
+    benchmark_adjustment: float = Field(
+        default=0.0, gt=-1, lt=1, description="what-if: change of the benchmark [share]"
+    )
+    actual_adjustment: float = Field(default=0.0, gt=-1, lt=1, description="what-if: change of actual spending [share]")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> YearSettings:
+        if self.benchmark is not None and self.benchmark_pmpm is not None:
+            raise ValueError("benchmark and benchmark_pmpm are both given; one is wanted")
+        if (self.actual is None) == (self.actual_pmpm is None):
+            raise ValueError("one of actual and actual_pmpm is wanted")
+        if self.member_months is None and (self.benchmark_pmpm is not None):
+            raise ValueError("benchmark_pmpm needs member_months")
+        return self
+
+
+@dataclass(frozen=True, config=_STRICT)
+class OutcomeSettings:
+    """Savings rates at which the settlement is shown."""
+
+    savings_rates: list[Annotated[float, Field(gt=-1, lt=1)]] = Field(
+        default_factory=lambda: [
+            -0.08,
+            -0.06,
+            -0.04,
+            -0.03,
+            -0.02,
+            -0.01,
+            0.0,
+            0.01,
+            0.02,
+            0.03,
+            0.04,
+            0.06,
+            0.08,
+            0.1,
+        ],
+        min_length=1,
+        description="savings rates of the settlement table [share of benchmark]",
+    )
+
+
+def _kind_of_terms(value: Any) -> str:
+    named = "program" in value if isinstance(value, dict) else isinstance(value, ProgramTerms)
+    return "<program>" if named else "<agreed>"
+
+
+AnyTerms = Annotated[
+    Annotated[Terms, Tag("<agreed>")] | Annotated[ProgramTerms, Tag("<program>")],
+    Discriminator(_kind_of_terms),
+]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Scenario:
+    """
+    Everything a run needs, as frozen settings; `change` makes another one.
+
+    The chain may be entered at experience tables (`experience`, `risk`, `large_claims`, `trend`,
+    `benchmark`) or at a stated benchmark in `years`.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="short name, also of the report's folder")
+    title: str = Field(description="what the scenario is")
+    terms: AnyTerms = Field(description="terms of the contract")
+    years: list[YearSettings] = Field(min_length=1, description="periods to be settled")
+    report: ReportSettings = Field(
+        default_factory=lambda: ReportSettings(), description="what the report says about itself"
+    )
+    experience: ExperienceSettings | None = Field(default=None, description="experience the budget starts from")
+    risk: RiskSettings | None = Field(default=None, description="change in the population's risk")
+    large_claims: LargeClaimSettings | None = Field(default=None, description="treatment of large claims")
+    trend: TrendSettings | None = Field(default=None, description="trend to the contract year")
+    benchmark: BenchmarkSettings | None = Field(default=None, description="the budget's contract year")
+    outcomes: OutcomeSettings = Field(default_factory=lambda: OutcomeSettings(), description="outcomes shown")
+    sensitivity: SensitivitySettings = Field(
+        default_factory=lambda: SensitivitySettings(), description="assumptions moved"
+    )
+    basis: dict[str, str] = Field(default_factory=dict, description="where each setting comes from")
+    path: Path = Field(default_factory=lambda: Path(), description="file the scenario was read from")
+
+    @model_validator(mode="after")
+    def _chain(self) -> Scenario:
+        parts = {"experience": self.experience, "trend": self.trend, "benchmark": self.benchmark}
+        given = [name for name, part in parts.items() if part is not None]
+        if given and len(given) < len(parts):
+            lacking = ", ".join(name for name in parts if name not in given)
+            raise ValueError(f"a budget needs the tables experience, trend and benchmark; missing: {lacking}")
+        labels = [year.label for year in self.years]
+        twice = [label for label in labels if labels.count(label) > 1]
+        if twice:
+            raise ValueError(f"years: the label '{twice[0]}' stands twice")
+        for year in self.years:
+            if year.benchmark is None and year.benchmark_pmpm is None:
+                if self.benchmark is None:
+                    raise ValueError(f"years: '{year.label}' has no benchmark, and there is no budget to take it from")
+                if self.benchmark.year != year.performance_year:
+                    raise ValueError(
+                        f"years: '{year.label}' has no benchmark; the budget is for {self.benchmark.year}, "
+                        f"not {year.performance_year}"
+                    )
+            exposed = year.member_months is not None or year.benchmark is None
+            if year.actual_pmpm is not None and not (exposed and (year.member_months or self.benchmark)):
+                raise ValueError(f"years: '{year.label}' gives actual_pmpm without member_months")
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Folder that the scenario's files are relative to."""
+        return self.path.parent
+
+    def headline(self) -> int:
+        """Position of the year the report leads with: the budget's year, else the last."""
+        if self.benchmark is not None:
+            for position, year in enumerate(self.years):
+                if year.performance_year == self.benchmark.year:
+                    return position
+        return len(self.years) - 1
+
+    def to_toml(self) -> str:
+        """Every setting in force, defaults included, as a scenario file."""
+        return tomli_w.dumps(_plain(self), multiline_strings=True)
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    """Settings as plain tables, without those that are not set."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: clean(v) for k, v in value.items() if v is not None}
+        return [clean(v) for v in value] if isinstance(value, list | tuple) else value
+
+    tables = dataclasses.asdict(scenario)
+    del tables["path"]
+    return {name: value for name, value in clean(tables).items() if value not in ({}, [])}
+
+
+@cache
+def _reader() -> TypeAdapter[Scenario]:
+    return TypeAdapter(Scenario)
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """
+    Read a scenario from TOML, strictly.
+
+    Parameters
+    ----------
+    path : str or Path
+        Scenario file. It may extend another one (`extends = "base.toml"`, one level): its tables are laid
+        over the other's, its arrays replace the other's.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    InputError
+        Not TOML, an unknown key, a wrong type, a value out of range, or settings that do not fit together;
+        the message names file, key, what was found and what is wanted.
+    """
+    path = Path(path)
+    tables = _toml(path)
+    parent = tables.pop("extends", None)
+    if parent is not None:
+        if not isinstance(parent, str):
+            raise InputError(f"{path}: extends: found {parent!r}; the name of a scenario file is wanted.")
+        base_path = path.parent / parent
+        if base_path.resolve() == path.resolve():
+            raise InputError(f"{path}: extends: the scenario extends itself.")
+        base = _toml(base_path)
+        if "extends" in base:
+            raise InputError(f"{path}: extends: '{parent}' itself extends '{base['extends']}'; one level is allowed.")
+        if base_path.parent.resolve() != path.parent.resolve():
+            raise InputError(
+                f"{path}: extends: '{parent}' lies in another folder; files are found beside the scenario."
+            )
+        tables = _laid_over(base, tables)
+    scenario = _build(tables, path)
+    settings(scenario)
+    return scenario
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not a valid TOML file: {error}.") from None
+
+
+def _laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Tables of one scenario over those of another; terms stated in full replace the terms of a programme."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        replaced = key == "terms" and isinstance(value, dict) and "sharing_rate" in value
+        if isinstance(value, dict) and isinstance(below, dict) and not (replaced and "program" in below):
+            merged[key] = _laid_over(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _build(tables: dict[str, Any], path: Path) -> Scenario:
+    """Scenario from plain tables; the first fault becomes one clear message."""
+    if "path" in tables:
+        raise InputError(f"{path}: unknown key 'path'.")
+    try:
+        return _reader().validate_json(json.dumps({**tables, "path": str(path)}, default=str))
+    except ValidationError as error:
+        raise InputError(f"{path}: {fault_in(Scenario, tables, error)}") from None
+
+
+def settings(scenario: Scenario) -> dict[str, Any]:
+    """
+    Settings of a scenario by dotted key, such as ``years.0.quality_score``.
+
+    Raises
+    ------
+    InputError
+        A key of `basis` or of the sensitivity that is no setting of the scenario.
+    """
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if dataclasses.is_dataclass(value):
+            for field in dataclasses.fields(value):
+                walk(f"{prefix}.{field.name}" if prefix else field.name, getattr(value, field.name))
+        elif isinstance(value, list) and value and dataclasses.is_dataclass(value[0]):
+            for position, item in enumerate(value):
+                walk(f"{prefix}.{position}", item)
+        else:
+            flat[prefix] = value
+
+    walk("", scenario)
+    flat.pop("path"), flat.pop("basis")
+    prefixes = {".".join(k.split(".")[:n]) for k in flat for n in range(1, k.count(".") + 2)}
+    for key in scenario.basis:
+        if key not in prefixes:
+            raise InputError(f"{scenario.path}: basis: '{key}' is no setting.{nearest(key, prefixes)}")
+    moved = [r.key for r in scenario.sensitivity.one_way]
+    if scenario.sensitivity.two_way:
+        moved += [scenario.sensitivity.two_way.row, scenario.sensitivity.two_way.column]
+    for key in moved:
+        if key not in flat:
+            raise InputError(
+                f"{scenario.path}: sensitivity: '{key}' is no setting of the scenario.{nearest(key, flat)}"
+            )
+    return flat
+
+
+def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
+    """
+    Another scenario with some settings changed; the given one stays as it is.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Scenario to start from.
+    values : mapping of str to object
+        Dotted keys to values, such as ``{"terms.msr": 0.03, "years.0.quality_score": 0.9}``.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    InputError
+        A key that does not exist or a value that its setting refuses.
+    """
+    tables = _plain(scenario)
+    for key, value in values.items():
+        steps = key.split(".")
+        node: Any = tables
+        for step in steps[:-1]:
+            if isinstance(node, list):
+                if not step.isdigit() or int(step) >= len(node):
+                    raise InputError(f"{scenario.path}: '{key}': there is no number {step}; {len(node)} are given.")
+                node = node[int(step)]
+            elif isinstance(node, dict):
+                if step not in node and step not in known_beside(Scenario, steps[: steps.index(step) + 1]):
+                    known = known_beside(Scenario, steps[: steps.index(step) + 1])
+                    raise InputError(f"{scenario.path}: unknown key '{key}'.{nearest(step, known)}")
+                node = node.setdefault(step, {})
+        if not isinstance(node, dict):
+            raise InputError(f"{scenario.path}: '{key}' is no setting that can be changed.")
+        if steps[-1] not in known_beside(Scenario, steps) and steps[:-1] != ["basis"]:
+            raise InputError(
+                f"{scenario.path}: unknown key '{key}'.{nearest(steps[-1], known_beside(Scenario, steps))}"
+            )
+        node[steps[-1]] = value
+    return _build(tables, scenario.path)

@@ -1,0 +1,54 @@
+"""New scenarios from the ones that are there: comments kept, tables copied, the name replaced."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from acomodel.inputs import InputError, nearest, read_text
+from acomodel.workbench.budget import table_files
+from acomodel.workbench.scenario import load_scenario
+
+
+def new_scenario(name: str, template: str, folder: Path) -> Path:
+    """
+    Write a scenario to fill in.
+
+    Parameters
+    ----------
+    name : str
+        Name of the new scenario: letters, digits, dot, dash and underscore.
+    template : str
+        Name of a scenario in the folder, or the path of one.
+    folder : Path
+        Folder of scenarios.
+
+    Returns
+    -------
+    Path
+        The new file; the template's tables are copied into a folder of the new name beside it.
+
+    Raises
+    ------
+    InputError
+        A name that cannot be one, that is taken, or a template that is not there.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InputError(f"'{name}': a name of letters, digits, dot, dash and underscore is wanted.")
+    source = Path(template) if template.endswith(".toml") else folder / f"{template}.toml"
+    if not source.is_file():
+        known = sorted(path.stem for path in folder.glob("*.toml"))
+        raise InputError(f"{source}: no such template; {folder} holds {', '.join(known)}.{nearest(template, known)}")
+    target, tables = folder / f"{name}.toml", folder / name
+    for path in (target, tables):
+        if path.exists():
+            raise InputError(f"{path}: exists already; choose another name.")
+    scenario = load_scenario(source)
+    text = re.sub(r'(?m)^name\s*=\s*".*"', f'name = "{name}"', read_text(source), count=1)
+    for file in table_files(scenario).values():
+        tables.mkdir(exist_ok=True)
+        shutil.copyfile(scenario.folder / file, tables / Path(file).name)
+        text = text.replace(f'"{file}"', f'"{name}/{Path(file).name}"')
+    target.write_text(text, encoding="utf-8")
+    return target
