@@ -69,7 +69,8 @@ def show(value: Any, style: str | None = None) -> str:
         return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
     if isinstance(value, np.bool_):
         return "yes" if value else "no"
-    text = FORMATS[style].format(abs(value)) if style else f"{abs(value):,.10g}"
+    size = abs(value) * (1 + 1e-12)  # halves go up, as printed tables have it
+    text = FORMATS[style].format(size) if style else f"{abs(value):,.10g}"
     return f"−{text}" if value < 0 and text.strip("$0.,%") else text
 
 
@@ -121,12 +122,13 @@ class Exhibit:
         shown = self.shown()
         named = self.table.index.name is not None or self.table.index.dtype.kind not in "iu"
         corner = f"<th scope='col'>{escape(str(self.table.index.name or ''))}</th>" if named else ""
-        head = corner + "".join(f"<th scope='col'>{escape(c)}</th>" for c in shown.columns)
+        sides = {c: " class='text'" if _is_text(self.table[c]) else "" for c in shown.columns}
+        head = corner + "".join(f"<th scope='col'{sides[c]}>{escape(c)}</th>" for c in shown.columns)
         rows = []
         for label, (_, row) in zip(shown.index, shown.iterrows(), strict=True):
             first = f"<th scope='row'>{escape(label)}</th>" if named else ""
             total = " class='total'" if label.lower().startswith("total") else ""
-            cells = "".join(f"<td{_align(self.table[c])}>{escape(row[c])}</td>" for c in shown.columns)
+            cells = "".join(f"<td{sides[c]}>{escape(row[c])}</td>" for c in shown.columns)
             rows.append(f"<tr{total}>{first}{cells}</tr>")
         note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
         return (
@@ -135,10 +137,9 @@ class Exhibit:
         )
 
 
-def _align(column: pd.Series) -> str:
-    """Class attribute of a cell: figures to the right, text to the left."""
-    figures = all(isinstance(v, (int, float)) or hasattr(v, "dtype") or v is None for v in column)
-    return "" if figures else " class='text'"
+def _is_text(column: pd.Series) -> bool:
+    """Whether a column holds words only, which stand to the left; figures stand to the right."""
+    return all(isinstance(value, str) for value in column)
 
 
 SMALL_CELL = 10

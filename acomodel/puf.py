@@ -175,7 +175,8 @@ def _half_unit(values: np.ndarray) -> np.ndarray:
 
 def _year_of(path: Path, header_year: np.ndarray | None, rows: int, year: int | None) -> tuple[np.ndarray, str]:
     """Performance year of each row, from the data, the caller, or the file's name."""
-    named = sorted({int(y) for y in re.findall(r"(?<!\d)(20[12]\d)(?!\d)", path.stem)})
+    marked = re.findall(r"PY\W?(20\d\d)(?!\d)", path.stem, flags=re.I)
+    named = sorted({int(y) for y in marked or re.findall(r"(?<!\d)(20[1-9]\d)(?!\d)", path.stem)})
     if header_year is not None and np.isfinite(header_year).all():
         years = header_year.astype(int)
         inside = sorted(set(years.tolist()))

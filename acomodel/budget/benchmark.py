@@ -61,11 +61,11 @@ class Benchmark:
 
     def exhibit(self) -> Exhibit:
         """The steps as a table."""
-        words = {"none": "nothing is rounded between steps", "printed": "factors and PMPM rounded as printed"}
+        words = {"none": "Nothing is rounded between steps", "printed": "Factors and PMPM are rounded as printed"}
         table = self.steps.rename(columns={"factor": "Factor", "change": "Change PMPM", "pmpm": "PMPM"})
         table.index.name = "Step"
         formats = {"Factor": "0.0000", "Change PMPM": "$.", "PMPM": "$."}
-        note = f"{words[self.rounding].capitalize()}. {self.member_months:,.0f} member months: ${self.total:,.0f}."
+        note = f"{words[self.rounding]}. {self.member_months:,.0f} member months: ${self.total:,.0f}."
         return Exhibit("From baseline to benchmark", table, formats, note)
 
     def __repr__(self) -> str:

@@ -21,10 +21,10 @@ LINES: dict[str, tuple[str, str, str]] = {
     "savings": ("Savings (losses)", "$.", "benchmark − actual"),
     "savings_rate": ("Savings rate", "%..", "savings ÷ benchmark, unrounded"),
     "msr": ("Minimum savings rate", "%..", "from the terms, unrounded"),
-    "mlr": ("Minimum loss rate", "%..", "from the terms, unrounded"),
+    "mlr": ("Minimum loss rate", "%..", "from the terms, unrounded; none in a one-sided contract"),
     "target": ("Target", "$.", "benchmark × (1 − minimum savings rate)"),
     "earns": ("Savings are shared", "", "savings rate at least the minimum, and sharing allowed"),
-    "owes": ("Losses are shared", "", "loss rate at least the minimum, and the contract is two-sided"),
+    "owes": ("Losses are shared", "", "loss rate at least the minimum; never in a one-sided contract"),
     "quality_score": ("Quality score", "%..", "as measured"),
     "quality_factor": ("Quality factor", "%..", "what the score does to the sharing rate"),
     "final_sharing_rate": ("Final sharing rate", "%..", "sharing rate × quality factor (× reduced rate)"),
@@ -97,16 +97,24 @@ class Settlement:
             return pd.DataFrame(lines)
         return pd.DataFrame({name: np.atleast_1d(np.asarray(v)) for name, v in lines.items()})
 
-    def exhibit(self, title: str = "Settlement", labels: Sequence[str] | None = None) -> Exhibit:
-        """Lines down, settlements across, in the order they are worked out."""
+    def exhibit(
+        self, title: str = "Settlement", labels: Sequence[str] | None = None, *, brief: bool = False
+    ) -> Exhibit:
+        """Lines down, settlements across, in the order they are worked out; brief leaves out what does not apply."""
         frame = self.to_frame()
+        if brief:
+            idle = [
+                name for name in frame if (frame[name].isin([0, np.inf])).all() and name not in ("savings", "payment")
+            ]
+            idle += ["quality_factor"] if (frame["quality_factor"] == frame["quality_score"]).all() else []
+            frame = frame.drop(columns=idle)
         columns = [str(x) for x in (labels if labels is not None else frame.index)]
         if len(columns) == 1 and labels is None:
             columns = ["amount"]
         table = frame.astype(object).T.set_axis(columns, axis=1)
         table = table.map(lambda v: "none" if isinstance(v, float) and np.isinf(v) else v)
-        table.insert(len(columns), "how", [LINES[name][2] for name in frame.columns])
-        table.index = pd.Index([LINES[name][0] for name in frame.columns], name="line")
+        table.insert(len(columns), "How", [LINES[name][2] for name in frame.columns])
+        table.index = pd.Index([LINES[name][0] for name in frame.columns], name="Line")
         formats = {label: style for label, style, _ in LINES.values() if style}
         return Exhibit(title, table, formats)
 
@@ -263,12 +271,13 @@ def settle(
     savings_rate = savings / bench
     msr = contract.threshold("msr", members)
     mlr = np.where(contract.states("mlr", "msr"), msr, contract.threshold("mlr", members))
+    mlr = np.where(contract.states("loss_method", "none"), np.inf, mlr)
     may_share = np.asarray(eligible, dtype=bool)
     size = np.asarray(-np.inf if members is None else members, dtype=float)
     passes = savings_rate >= msr - TIE
     reduced = ~passes & (contract["below_msr_factor"] > 0) & (contract["below_msr_members"] <= size)
     earns = (savings > 0) & (passes | reduced) & may_share
-    owes = (savings < 0) & (-savings_rate >= mlr - TIE) & ~contract.states("loss_method", "none") & may_share
+    owes = (savings < 0) & (-savings_rate >= mlr - TIE) & may_share
     beyond = contract.states("share_from", "threshold")
 
     factor = contract.quality_factor(score)
@@ -281,7 +290,9 @@ def settle(
     savings_cap = contract.least("savings_cap", bench, revenue)
     earned_savings = np.minimum(gross_savings - sequestration, savings_cap)
 
-    shared_losses = np.where(owes, contract.within_corridors(-savings, np.where(beyond, mlr, 0.0), bench), 0.0)
+    shared_losses = np.where(
+        owes, contract.within_corridors(-savings, np.where(beyond & np.isfinite(mlr), mlr, 0.0), bench), 0.0
+    )
     loss_rate = contract.loss_rate(final_sharing_rate, score)
     gross_losses = loss_rate * shared_losses
     loss_relief = np.minimum(gross_losses, np.where(owes, relief, 0.0) + contract["loss_forgiven"] * gross_losses)

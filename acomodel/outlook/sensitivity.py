@@ -72,7 +72,11 @@ class OneWay:
         names = {"low": "Low", "high": "High", "at_low": "At low", "at_high": "At high", "swing": "Swing"}
         frame = self.table.rename(columns=names)
         frame.index.name = "Assumption"
-        formats = {"At low": style, "At high": style, "Swing": style, "Low": "0.000", "High": "0.000"}
+        shares = frame[["Low", "High"]].abs().max(axis=1) <= 1
+        for end in ("Low", "High"):
+            values = zip(frame[end], shares, strict=True)
+            frame[end] = pd.Series([show(v, "%") if s else show(v, "#") for v, s in values], frame.index, dtype=object)
+        formats = {"At low": style, "At high": style, "Swing": style}
         note = f"Base: {show(self.base, style)}."
         return Exhibit(f"{self.outcome}: one assumption at a time", frame, formats, note)
 

@@ -8,7 +8,6 @@ from typing import Any
 from acomodel.contract.mssp import ProgramTerms, rules_used
 from acomodel.exhibit import Assumption, Basis
 from acomodel.workbench.budget import Budget, Tables
-from acomodel.workbench.faults import described
 from acomodel.workbench.scenario import Scenario, settings
 
 _NOT_ASSUMED = ("name", "title", "report.", "sensitivity.", "outcomes.")
@@ -36,7 +35,7 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
     found = []
     for key, value in settings(scenario).items():
         unset = value is None or value is False or value in ("", (), []) or key.endswith(".label")
-        unused = key.endswith(_ZERO_IS_UNUSED) and value == 0
+        unused = (key.endswith(_ZERO_IS_UNUSED) and value == 0) or _goes_without_saying(scenario, key, value)
         if not (unset or unused or key.startswith(_NOT_ASSUMED)):
             found.append(_of_setting(scenario, tables, key, value))
     if budget is not None:
@@ -48,16 +47,35 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
     return tuple(found)
 
 
+def _goes_without_saying(scenario: Scenario, key: str, value: Any) -> bool:
+    """Whether a setting need not be listed: an unused clause of the terms, a year that is its label."""
+    steps = key.split(".")
+    if steps[-1] == "performance_year":
+        return str(value) == scenario.years[int(steps[1])].label
+    said = ("terms.share_from", "terms.msr", "terms.loss_method")
+    return steps[0] == "terms" and key not in said and _field(scenario, steps)[1]
+
+
+def _field(scenario: Scenario, steps: list[str]) -> tuple[str, bool]:
+    """Description of a setting, and whether it stands at its default."""
+    node: Any = scenario
+    for step in steps[:-1]:
+        node = node[int(step)] if step.isdigit() else getattr(node, step)
+    field = type(node).__pydantic_fields__[steps[-1]]
+    return field.description or steps[-1], field.get_default(call_default_factory=True) == getattr(node, steps[-1])
+
+
 def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Assumption:
     """One setting as an assumption: its words and unit from the settings class, its source from `basis`."""
     steps = key.split(".")
-    words, _, unit = described(Scenario, steps).removesuffix("]").partition(" [")
+    description, is_default = _field(scenario, steps)
+    words, _, unit = description.removesuffix("]").partition(" [")
     if steps[0] == "years":
         words = f"{scenario.years[int(steps[1])].label}: {words}"
     given = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
     source = next((scenario.basis[prefix] for prefix in given if prefix in scenario.basis), "")
     if not source:
-        source = "default of the package" if _is_default(scenario, steps, value) else "not stated"
+        source = "default of the package" if is_default else "not stated"
     note = f"setting {key}"
     if unit == "file":
         table = next(name for name, file in tables.files.items() if file == value)
@@ -77,16 +95,6 @@ def _kind(steps: list[str], unit: str) -> Basis:
     if unit == "table" or (steps[0] == "years" and steps[-1] not in judged):
         return "data"
     return "judgment"
-
-
-def _is_default(scenario: Scenario, steps: list[str], value: Any) -> bool:
-    """Whether a setting stands at the default of its class."""
-    node: Any = scenario
-    for step in steps[:-1]:
-        node = node[int(step)] if step.isdigit() else getattr(node, step)
-    field = next(f for f in dataclasses.fields(node) if f.name == steps[-1])
-    default = field.default
-    return getattr(default, "default", default) == value
 
 
 def _derived(budget: Budget) -> list[Assumption]:

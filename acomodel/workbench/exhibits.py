@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 
 from acomodel.budget.trend import trend_study
-from acomodel.exhibit import Exhibit, show, suppress_small_cells
+from acomodel.exhibit import Assumption, Exhibit, show, suppress_small_cells
 from acomodel.workbench.model import Run
 
 NO_BUDGET = "The scenario states its benchmark, so no budget is built here."
@@ -295,9 +295,9 @@ def rounding(run: Run) -> Note:
     )
 
 
-def settlement(run: Run) -> Exhibit:
-    """Every line of the settlement of every year."""
-    return run.exhibit()
+def settlement(run: Run, *, brief: bool = False) -> Exhibit:
+    """Lines of the settlement of every year: all of them, or those that apply."""
+    return run.settlement.exhibit(f"Settlement: {run.scenario.title}", run.labels, brief=brief)
 
 
 def outcomes(run: Run) -> Exhibit:
@@ -314,7 +314,7 @@ def outcomes(run: Run) -> Exhibit:
             "Kept by the payer": frame["savings"] - frame["payment"],
         }
     )
-    table.index = pd.Index([f"{rate:+.1%}".replace("-", "−") for rate in frame.index], name="Savings rate")
+    table.index = pd.Index([_signed(rate) for rate in frame.index], name="Savings rate")
     formats = dict.fromkeys(("Spending", "Savings (losses)", "Payment", "Kept by the payer"), "$")
     formats |= dict.fromkeys(("Final sharing rate", "Final loss rate"), "%.")
     if not run.terms[run.scenario.headline()].two_sided:
@@ -333,17 +333,23 @@ def one_way(run: Run, line: str = "payment") -> Exhibit | Note:
 def two_way(run: Run, line: str = "payment") -> Exhibit:
     """The payment over a grid of two assumptions."""
     frame = run.two_way(line)
-    words = {"adjustment": "{:+.1%}", "rate": "{:.1%}", "score": "{:.1%}", "msr": "{:.1%}"}
 
     def label(key: str, value: float) -> str:
-        style = next((s for ending, s in words.items() if key.endswith(ending)), "{:,g}")
-        return style.format(value).replace("-", "−")
+        if key.endswith("adjustment"):
+            return _signed(value)
+        return show(value, "%" if key.endswith(("rate", "score", "msr", "mlr")) else None)
 
     down, across = str(frame.index.name), str(frame.columns.name)
     frame.index = pd.Index([label(down, v) for v in frame.index], name=words_for(run, down))
     frame.columns = [label(across, v) for v in frame.columns]
     note = f"Down: {words_for(run, down)}. Across: {words_for(run, across)}."
     return Exhibit("Payment by two assumptions", frame, dict.fromkeys(frame.columns, "$"), note)
+
+
+def _signed(share: float) -> str:
+    """Share in percent with its sign; zero without."""
+    text = f"{share:+.1%}"
+    return "0.0%" if float(text.strip("%")) == 0 else text.replace("-", "−")
 
 
 def words_for(run: Run, key: str) -> str:
@@ -357,12 +363,15 @@ def words_for(run: Run, key: str) -> str:
 
 def assumptions(run: Run) -> Exhibit:
     """Every assumption with its source."""
-    rows = [
-        (a.name, a.value if isinstance(a.value, str) else show(a.value), a.unit, a.basis, a.source, a.note)
-        for a in run.assumptions
-    ]
+    rows = [(a.name, _assumed(a), a.unit, a.basis, a.source, a.note) for a in run.assumptions]
     table = pd.DataFrame(rows, columns=["Assumption", "Value", "Unit", "Basis", "Source", "Note"])
     return Exhibit("Assumptions and their sources", table.set_index("Assumption"))
+
+
+def _assumed(item: Assumption) -> str:
+    if isinstance(item.value, str):
+        return item.value
+    return f"{item.value:.0f}" if "year" in item.unit.split() else show(item.value)
 
 
 def data_relied_on(run: Run) -> Exhibit | Note:

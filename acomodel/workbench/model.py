@@ -106,7 +106,7 @@ class Run:
         """
         ranges = self.scenario.sensitivity.one_way or default_ranges(self.scenario)
         named = {"benchmark_pmpm": "Benchmark PMPM"} | {k: v[0] for k, v in LINES.items()}
-        result = one_way(self._evaluator(line), ranges, f"{named[line]} {self._headline_label()}")
+        result = one_way(self._evaluator(line), ranges, f"{named[line]}, {self._headline_label()}")
         is_trend = [
             label in {r.label or r.key for r in ranges if r.key.startswith("trend.")} for label in result.table.index
         ]
@@ -224,7 +224,16 @@ def _jsonable(value: Any) -> Any:
 
 
 def figures_of(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[Terms, ...], Settlement]:
-    """The chain once: budget, terms of each year, settlement of all years in one call."""
+    """The chain once: budget, terms of each year, settlement of all years in one call; faults name the scenario."""
+    try:
+        return _figures(scenario, tables)
+    except InputError as error:
+        if str(scenario.folder) in str(error):
+            raise
+        raise InputError(f"{scenario.path}: {error}") from None
+
+
+def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[Terms, ...], Settlement]:
     budget = make_budget(scenario, tables)
     kind = scenario.terms
     terms = tuple(kind.in_year(y.performance_year) if isinstance(kind, ProgramTerms) else kind for y in scenario.years)

@@ -1,0 +1,129 @@
+"""Rule tables: every row sourced, lookups dated, the size table continuous where the rule is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from acomodel import InputError, Rules, minimum_savings_rate, settle, terms
+from acomodel.contract.mssp import rules_used
+from acomodel.programs import rule_table
+
+TABLE = rule_table("mssp")
+
+
+def test_every_row_has_value_unit_and_source():
+    for table, columns in (("mssp", ["value", "unit", "source"]), ("mssp_msr", ["msr_at_low", "source"])):
+        for column in columns:
+            assert (rule_table(table)[column].str.strip() != "").all(), (table, column)
+
+
+def test_no_two_rows_say_the_same_thing():
+    assert not TABLE.duplicated(["parameter", "track", "effective_from", "agreement_from"]).any()
+
+
+def test_only_changes_are_written():
+    rows = TABLE[TABLE["agreement_from"] == ""].sort_values("effective_from")
+    for _, group in rows.groupby(["parameter", "track"]):
+        assert (group["value"] != group["value"].shift()).all()
+
+
+@pytest.mark.parametrize(
+    ("year", "expected"), [(2013, 0.02), (2018, 0.02), (2019, 0.0), (2020, 0.0), (2021, 0.02), (2024, 0.02)]
+)
+def test_sequestration_by_performance_year(year, expected):
+    assert terms("mssp", "Track 1", year).sequestration == expected
+
+
+@pytest.mark.parametrize(
+    ("year", "method"), [(2013, "score"), (2020, "score"), (2021, "standard"), (2023, "standard_or_alternative")]
+)
+def test_quality_method_by_performance_year(year, method):
+    assert Rules("mssp", year).text("quality_method", "ENHANCED") == method
+
+
+@pytest.mark.parametrize(
+    ("track", "rate", "cap", "losses"),
+    [
+        ("Track 1", 0.5, 0.1, "none"),
+        ("Track 2", 0.6, 0.15, "one_minus_final_rate"),
+        ("Track 3", 0.75, 0.2, "one_minus_final_rate"),
+        ("Track 1+", 0.5, 0.1, "fixed"),
+        ("BASIC A", 0.4, 0.1, "none"),
+        ("BASIC B", 0.4, 0.1, "none"),
+        ("BASIC C", 0.5, 0.1, "fixed"),
+        ("BASIC D", 0.5, 0.1, "fixed"),
+        ("BASIC E", 0.5, 0.1, "fixed"),
+        ("ENHANCED", 0.75, 0.2, "one_minus_rate_times_quality"),
+    ],
+)
+def test_tracks(track, rate, cap, losses):
+    agreed = terms("mssp", track, 2019)
+    assert (agreed.sharing_rate, agreed.savings_cap_benchmark, agreed.loss_method) == (rate, cap, losses)
+
+
+def test_track_2_limit_rises_with_the_year_of_the_agreement():
+    limits = [terms("mssp", "Track 2", y, agreement_start=2013).loss_limit_benchmark for y in (2013, 2014, 2015, 2016)]
+    assert limits == [0.05, 0.075, 0.1, 0.1]
+
+
+def test_track_2_threshold_is_fixed_until_agreements_of_2016():
+    assert terms("mssp", "Track 2", 2014, agreement_start=2013).msr == 0.02
+    assert terms("mssp", "Track 2", 2016, agreement_start=2016, msr=0.0).msr == 0.0
+    with pytest.raises(InputError, match="set by the programme"):
+        terms("mssp", "Track 2", 2014, agreement_start=2013, msr=0.01)
+
+
+def test_no_loss_was_collected_for_2020_to_2022():
+    for year, owed in ((2019, 300.0), (2020, 0.0), (2022, 0.0), (2023, 300.0)):
+        result = settle(10_000.0, 11_000.0, terms("mssp", "BASIC E", year, msr=0.0))
+        assert result.owed_losses == pytest.approx(owed), year
+
+
+def test_low_revenue_rule_needs_an_agreement_from_2024():
+    def agreed(start):
+        return terms("mssp", "BASIC B", 2024, agreement_start=start, low_revenue=True)
+
+    assert agreed(2022).below_msr_factor == 0
+    assert (agreed(2024).below_msr_factor, agreed(2024).below_msr_members) == (0.5, 5_000)
+    assert settle(1e6, 0.99e6, agreed(2024), members=6_000).payment == pytest.approx(0.98 * 0.2 * 0.01e6)
+
+
+def test_a_year_beyond_the_table_takes_the_newest_row_and_says_so():
+    assert terms("mssp", "ENHANCED", 2031, msr=0.0).sharing_rate == 0.75
+    notes = [rule.note for rule in rules_used("ENHANCED", 2031)]
+    assert all("its newest row stands in for 2031" in note for note in notes)
+    assert not any("stands in" in rule.note for rule in rules_used("ENHANCED", 2024))
+
+
+@pytest.mark.parametrize(
+    ("track", "year", "words"),
+    [
+        ("Track1", 2014, "Did you mean 'Track 1'"),
+        ("ENHANCED", 2016, "no 'sharing_rate' for 'ENHANCED' in 2016"),
+        ("Track 1", 2011, "in 2011"),
+    ],
+)
+def test_a_track_that_is_not_there(track, year, words):
+    with pytest.raises(InputError, match=words):
+        terms("mssp", track, year)
+
+
+def test_a_threshold_that_is_not_offered():
+    with pytest.raises(InputError, match="is not offered"):
+        terms("mssp", "ENHANCED", 2022, msr=0.03)
+
+
+def test_size_table_falls_and_joins_within_the_programme():
+    members = np.arange(100, 70_000)
+    rate = minimum_savings_rate(members)
+    assert (np.diff(rate) <= 1e-15).all()
+    starts = rule_table("mssp_msr")["members_low"].astype(int).to_numpy()[1:]
+    assert minimum_savings_rate(starts - 1) == pytest.approx(minimum_savings_rate(starts), abs=1e-12)
+
+
+def test_size_table_shapes_and_ends():
+    assert np.isnan(minimum_savings_rate(99))
+    assert isinstance(minimum_savings_rate(5_000), float)
+    series = minimum_savings_rate(pd.Series([5_000, 60_000], index=["a", "b"]))
+    assert series.to_dict() == {"a": 0.039, "b": 0.02}
+    assert [minimum_savings_rate(n) for n in (5_000, 7_321)] == minimum_savings_rate(np.array([5_000, 7_321])).tolist()

@@ -1,0 +1,274 @@
+"""Settlement: limits known by thought, dollars conserved, vector equals scalar, and properties over all terms."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from acomodel import InputError, settle
+from acomodel.contract.settlement import LINES, Settlement
+from acomodel.contract.terms import Terms
+
+ONE = Terms(sharing_rate=0.5, msr=0.02)
+TWO = Terms(sharing_rate=0.6, msr=0.02, loss_method="fixed", loss_rate=0.6)
+
+shares = st.floats(0, 1)
+limits = st.none() | st.floats(0.01, 0.3)
+
+
+@st.composite
+def contracts(draw):
+    method = draw(st.sampled_from(["none", "fixed", "one_minus_final_rate", "one_minus_rate_times_quality"]))
+    floor, ceiling = sorted([draw(shares), draw(shares)])
+    quality = draw(st.sampled_from(["none", "multiplier", "gate", "ladder"]))
+    bands = draw(st.booleans())
+    return Terms(
+        sharing_rate=draw(shares),
+        share_from=draw(st.sampled_from(["first_dollar", "threshold"])),
+        msr=draw(st.floats(0, 0.1)),
+        mlr=draw(st.just("msr") | st.floats(0, 0.1)),
+        quality_method=quality,
+        quality_gate=draw(shares),
+        quality_ladder=((0.3, 0.5), (0.7, 1.0)) if quality == "ladder" else (),
+        savings_cap_benchmark=draw(limits),
+        loss_method=method,
+        loss_rate=draw(shares) if method == "fixed" else None,
+        loss_rate_floor=floor,
+        loss_rate_ceiling=ceiling,
+        loss_limit_benchmark=draw(limits),
+        loss_forgiven=draw(st.sampled_from([0.0, 0.5, 1.0])),
+        corridors=((0.05, 1.0), (0.1, 0.5), (math.inf, 0.2)) if bands else (),
+        sequestration=draw(st.floats(0, 0.05)),
+    )
+
+
+amounts = st.floats(1e4, 1e9)
+rates = st.floats(-0.5, 0.5)
+given_a_settlement = given(contract=contracts(), benchmark=amounts, rate=rates, score=shares, advance=st.floats(0, 1e7))
+
+
+@given_a_settlement
+def test_lines_add_up_whatever_the_terms(contract, benchmark, rate, score, advance):
+    s = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score, advance_balance=advance)
+    cent = 1e-9 * benchmark
+    assert s.savings == s.benchmark - s.actual
+    assert s.earned_savings == pytest.approx(s.gross_savings - s.sequestration - s.cut_by_cap, abs=cent)
+    assert s.owed_losses == pytest.approx(s.gross_losses - s.loss_relief - s.cut_by_limit, abs=cent)
+    assert s.payment == pytest.approx(s.earned_savings - s.owed_losses - s.recouped, abs=cent)
+    assert s.walk().iloc[:-1].sum() == pytest.approx(s.payment, abs=cent)
+    assert not (s.earns and s.owes)
+    assert min(s.gross_savings, s.cut_by_cap, s.earned_savings, s.owed_losses, s.loss_relief, s.recouped) >= -cent
+
+
+@given_a_settlement
+def test_payment_never_exceeds_what_was_saved_or_lost(contract, benchmark, rate, score, advance):
+    s = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score, advance_balance=advance)
+    cent = 1e-9 * benchmark
+    assert -max(-s.savings, 0) - cent <= s.payment <= max(s.savings, 0) + cent
+    assert s.earned_savings <= s.savings_cap + cent
+    assert s.owed_losses <= s.loss_limit + cent
+    assert s.recouped <= s.earned_savings
+
+
+@given(contract=contracts(), benchmark=amounts, rates=st.lists(rates, min_size=2, max_size=2), score=shares)
+def test_payment_rises_with_savings(contract, benchmark, rates, score):
+    less, more = sorted(rates)
+    pair = settle(benchmark, benchmark * (1 - np.array([less, more])), contract, quality_score=score)
+    assert pair.earned[0] <= pair.earned[1] + 1e-9 * benchmark
+
+
+@given(contract=contracts(), benchmark=amounts, rate=rates, scores=st.lists(shares, min_size=2, max_size=2))
+def test_payment_rises_with_quality(contract, benchmark, rate, scores):
+    pair = settle(benchmark, benchmark * (1 - rate), contract, quality_score=np.sort(scores))
+    assert pair.earned[0] <= pair.earned[1] + 1e-9 * benchmark
+
+
+@given(contract=contracts(), rate=rates, score=shares, scale=st.floats(0.01, 100))
+def test_payment_scales_with_dollars(contract, rate, score, scale):
+    unit = settle(1e6, 1e6 * (1 - rate), contract, quality_score=score)
+    scaled = settle(scale * 1e6, scale * 1e6 * (1 - rate), contract, quality_score=score)
+    assert scaled.payment == pytest.approx(scale * unit.payment, rel=1e-6, abs=scale * 1e-3)
+
+
+@given(
+    many=st.lists(st.tuples(contracts(), amounts, rates, shares, st.integers(5_000, 90_000)), min_size=1, max_size=6)
+)
+def test_vector_equals_scalar(many):
+    terms, benchmark, rate, score, members = map(list, zip(*many, strict=True))
+    bench, actual = np.array(benchmark), np.array(benchmark) * (1 - np.array(rate))
+    terms[0] = dataclasses.replace(terms[0], msr="size", mlr="size")
+    whole = settle(bench, actual, terms, quality_score=np.array(score), members=np.array(members))
+    for i, contract in enumerate(terms):
+        one = settle(bench[i], actual[i], contract, quality_score=score[i], members=members[i])
+        for line in LINES:
+            assert getattr(one, line) == getattr(whole, line)[i], line
+
+
+def test_lines_are_the_fields_of_the_result():
+    assert list(LINES) == [field.name for field in dataclasses.fields(Settlement)]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "actual", "terms", "options", "payment"),
+    [
+        pytest.param(100.0, 100.0, TWO, {}, 0, id="nothing saved, nothing paid"),
+        pytest.param(100.0, 98.0, ONE, {}, 1.0, id="the threshold is met at equality"),
+        pytest.param(100.0, 98.0001, ONE, {}, 0, id="just below the threshold"),
+        pytest.param(100.0, 102.0, TWO, {}, -1.2, id="the loss threshold is met at equality"),
+        pytest.param(100.0, 101.9999, TWO, {}, 0, id="just within the loss threshold"),
+        pytest.param(100.0, 150.0, ONE, {}, 0, id="one-sided never owes"),
+        pytest.param(100.0, 0.0, Terms(sharing_rate=1.0), {}, 100, id="everything saved, everything shared"),
+        pytest.param(100.0, 90.0, dataclasses.replace(ONE, share_from="threshold"), {}, 4, id="beyond the threshold"),
+        pytest.param(100.0, 90.0, ONE, {"eligible": False}, 0, id="sharing refused"),
+        pytest.param(100.0, 110.0, TWO, {"disaster_adjustment": 2.0}, -4, id="relief after the rate"),
+        pytest.param(100.0, 110.0, TWO, {"disaster_adjustment": 99.0}, 0, id="relief never pays"),
+        pytest.param(100.0, 90.0, ONE, {"advance_balance": 3.0}, 2, id="advance recouped"),
+        pytest.param(100.0, 90.0, ONE, {"advance_balance": 9.0}, 0, id="advance recouped from savings only"),
+        pytest.param(100.0, 110.0, TWO, {"advance_balance": 9.0}, -6, id="no recoupment from losses"),
+        pytest.param(
+            100.0, 50.0, Terms(sharing_rate=0.5, sequestration=0.02, savings_cap_benchmark=0.2), {}, 20, id="cap uncut"
+        ),
+        pytest.param(
+            100.0, 80.0, Terms(sharing_rate=0.5, sequestration=0.02), {}, 9.8, id="sequestration from earned savings"
+        ),
+        pytest.param(
+            100.0,
+            140.0,
+            Terms(sharing_rate=0.5, loss_method="fixed", loss_rate=0.5, loss_limit_benchmark=0.15),
+            {},
+            -15,
+            id="loss limit of benchmark",
+        ),
+        pytest.param(
+            100.0,
+            140.0,
+            Terms(
+                sharing_rate=0.5,
+                loss_method="fixed",
+                loss_rate=0.5,
+                loss_limit_benchmark=0.15,
+                loss_limit_revenue=0.08,
+            ),
+            {"revenue": 60.0},
+            -4.8,
+            id="the lesser limit, of revenue",
+        ),
+        pytest.param(
+            100.0, 50.0, Terms(sharing_rate=0.5, savings_cap_revenue=0.1), {"revenue": 60.0}, 6, id="cap of revenue"
+        ),
+        pytest.param(
+            100.0,
+            90.0,
+            Terms(sharing_rate=0.5, quality_method="gate", quality_gate=0.7),
+            {"quality_score": 0.69},
+            0,
+            id="gate shut",
+        ),
+        pytest.param(
+            100.0,
+            90.0,
+            Terms(sharing_rate=0.5, quality_method="gate", quality_gate=0.7),
+            {"quality_score": 0.7},
+            5,
+            id="gate open",
+        ),
+        pytest.param(
+            100.0,
+            90.0,
+            Terms(sharing_rate=0.5, quality_method="ladder", quality_ladder=((0.5, 0.4), (0.8, 1.0))),
+            {"quality_score": 0.79},
+            2,
+            id="ladder step",
+        ),
+        pytest.param(
+            100.0,
+            90.0,
+            Terms(sharing_rate=0.5, quality_method="multiplier"),
+            {"quality_score": 0.5, "quality_factor": 1.0},
+            5,
+            id="factor settled outside the score",
+        ),
+        pytest.param(
+            100.0, 99.0, dataclasses.replace(ONE, below_msr_factor=0.5), {"members": 5_000}, 0.25, id="reduced rate"
+        ),
+        pytest.param(
+            100.0,
+            99.0,
+            dataclasses.replace(ONE, below_msr_factor=0.5, below_msr_members=5_000),
+            {"members": 4_999},
+            0,
+            id="too small for the reduced rate",
+        ),
+    ],
+)
+def test_limits_known_by_thought(benchmark, actual, terms, options, payment):
+    assert settle(benchmark, actual, terms, **options).payment == pytest.approx(payment, abs=1e-9)
+
+
+def test_loss_rates_by_method():
+    track_3 = Terms(sharing_rate=0.75, quality_method="multiplier", loss_method="one_minus_final_rate")
+    track_3 = dataclasses.replace(track_3, loss_rate_floor=0.4, loss_rate_ceiling=0.75)
+    assert settle(100, 110, track_3, quality_score=np.array([1.0, 0.5, 0.0])).loss_rate == pytest.approx(
+        [0.4, 0.625, 0.75]
+    )
+    enhanced = dataclasses.replace(track_3, loss_method="one_minus_rate_times_quality", quality_method="none")
+    assert settle(100, 110, enhanced, quality_score=np.array([1.0, 0.5, 0.0])).loss_rate == pytest.approx(
+        [0.4, 0.625, 0.75]
+    )
+
+
+def test_shapes_come_back_as_they_went_in():
+    assert isinstance(settle(100, 90, ONE).payment, float)
+    assert isinstance(settle(100, 90, ONE).earns, bool)
+    series = settle(pd.Series([100.0, 100.0], index=["a", "b"]), 90.0, ONE).payment
+    assert series.to_dict() == {"a": 5.0, "b": 5.0}
+    assert settle(np.full((2, 3), 100.0), 90.0, ONE).payment.shape == (2, 3)
+
+
+def test_inputs_are_not_changed():
+    bench = np.array([100.0, 200.0])
+    settle(bench, bench * 0.9, ONE)
+    assert bench.tolist() == [100.0, 200.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "words"),
+    [
+        ((0.0, 90.0, ONE), {}, "benchmark is 0; a number above 0"),
+        ((np.array([1.0, -5.0]), 1.0, ONE), {}, "benchmark at position 1 is -5"),
+        ((100.0, float("nan"), ONE), {}, "actual is nan"),
+        ((100.0, 90.0, ONE), {"quality_score": 89}, "quality_score is 89; a number at least 0 and at most 1"),
+        ((100.0, 90.0, dataclasses.replace(ONE, msr="size")), {}, "needs the number of members"),
+        ((100.0, 90.0, dataclasses.replace(ONE, msr="size")), {"members": 12}, "at least 100 members"),
+        ((100.0, 90.0, Terms(sharing_rate=0.5, savings_cap_revenue=0.1)), {}, "revenue it refers to is needed"),
+        ((np.ones(2), np.ones(3), ONE), {}, "do not fit together"),
+        ((np.ones(2), np.ones(2), []), {}, "sequence of terms is empty"),
+    ],
+)
+def test_unusable_inputs_are_named(arguments, options, words):
+    with pytest.raises(InputError, match=words):
+        settle(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    "clauses",
+    [
+        {"sharing_rate": 50},
+        {"sharing_rate": 0.5, "loss_method": "fixed"},
+        {"sharing_rate": 0.5, "loss_rate": 0.3},
+        {"sharing_rate": 0.5, "loss_rate_floor": 0.6, "loss_rate_ceiling": 0.5},
+        {"sharing_rate": 0.5, "quality_method": "ladder"},
+        {"sharing_rate": 0.5, "quality_method": "ladder", "quality_ladder": ((0.8, 1.0), (0.5, 0.4))},
+        {"sharing_rate": 0.5, "corridors": ((0.05, 1.0), (0.1, 0.5))},
+        {"sharing_rate": 0.5, "msr": "large"},
+        {"sharing_rate": 0.5, "sharing": 1},
+    ],
+)
+def test_terms_that_contradict_themselves_are_refused(clauses):
+    with pytest.raises((ValidationError, TypeError)):
+        Terms(**clauses)

@@ -1,0 +1,194 @@
+"""The report folder: complete, repeatable, atomic, free of code and of what data must not carry into it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+from conftest import ROOT, SCENARIOS
+
+from acomodel import InputError, change, load_scenario, propose, render, run
+from acomodel.workbench import exhibits, plots, report
+
+CHAPTERS = ["proposal", "budget", "settlement", "sensitivity"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A report of a scenario whose texts try to become markup and formulas, and whose cells are small."""
+    base = tmp_path_factory.mktemp("report")
+    shutil.copytree(SCENARIOS, base / "scenarios")
+    path = base / "scenarios" / "toolkit-2010.toml"
+    text = path.read_text(encoding="utf-8").replace(
+        'client = "Worked example of the ACO Toolkit"', 'client = "<script>alert(1)</script> & Sons"'
+    )
+    text = text.replace('"ACO Toolkit, exhibit 3.10"', '"=HYPERLINK(1)"')
+    path.write_text(text, encoding="utf-8")
+    claims = base / "scenarios" / "toolkit-2010" / "large_claims.csv"
+    claims.write_text("period,claimant,allowed\nbaseline,Jane Roe 123-45-6789,450000\n", encoding="utf-8")
+    return propose(path, base / "out" / "toolkit")
+
+
+def pages(folder):
+    return {name: (folder / f"{name}.html").read_text(encoding="utf-8") for name in ["index", *CHAPTERS]}
+
+
+def test_folder_is_complete(folder):
+    wanted = {f"{name}.html" for name in ["index", *CHAPTERS]} | {"results.json", "assumptions.csv", "scenario.toml"}
+    assert wanted | {"manifest.json", "notebooks", "inputs"} == {p.name for p in folder.iterdir()}
+    assert {p.stem for p in (folder / "notebooks").iterdir()} == set(report.CHAPTERS)
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+def test_executed_notebooks_hold_results_and_no_errors(folder):
+    for path in (folder / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert all(cell.execution_count for cell in code if cell.source)
+        assert not any(out.output_type == "error" for cell in code for out in cell.outputs)
+        assert sum(bool(cell.outputs) for cell in code) >= 4
+
+
+def test_pages_show_figures_and_no_code(folder):
+    for name, text in pages(folder).items():
+        assert "acomodel.run(" not in text, name
+        assert "import acomodel" not in text, name
+        assert "input_area" not in text, name
+    proposal = pages(folder)["proposal"]
+    for figure in ("$402.01", "$401.60", "$132,581", "exhibit 3.13"):
+        assert figure in proposal
+    for chart in ("step by step", "Payment to the ACO by savings rate", "Allowed claims PMPM", "low and the high value"):
+        assert chart in proposal
+    assert proposal.count("<svg") == 5
+    assert len(re.findall(r'role=.img.', proposal)) == len(re.findall(r'<div aria-label=.[A-Z]', proposal)) == 5
+
+
+def test_pages_need_no_network(folder):
+    for name, text in pages(folder).items():
+        for word in ("src=", "<link", "@import", "url(http"):
+            assert word not in text, (name, word)
+
+
+def test_links_lead_somewhere(folder):
+    for text in pages(folder).values():
+        for target in re.findall(r"""href=["']([^"'#]+)["']""", text):
+            if not target.startswith("http"):
+                assert (folder / target).exists(), target
+        anchors = set(re.findall(r'id="([^"]+)"', text))
+        assert set(re.findall(r'<li><a href="#([^"]+)"', text)) <= anchors
+
+
+def test_text_of_the_scenario_is_escaped(folder):
+    for name, text in pages(folder).items():
+        assert "<script>alert" not in text, name
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Sons" in pages(folder)["proposal"]
+
+
+def test_text_of_the_scenario_cannot_become_a_formula(folder):
+    table = (folder / "assumptions.csv").read_text(encoding="utf-8-sig")
+    assert "'=HYPERLINK(1)" in table
+    assert ",=HYPERLINK" not in table
+
+
+def test_small_cells_are_not_printed(tmp_path):
+    shutil.copytree(SCENARIOS, tmp_path / "s")
+    table = tmp_path / "s" / "toolkit-2010" / "demographics.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("2.646,50\n", "2.646,7\n"), encoding="utf-8")
+    result = run(load_scenario(tmp_path / "s" / "toolkit-2010.toml"))
+    shown = exhibits.demographics(result)
+    assert shown.to_frame().loc["65+, F", "Members 2008-06"] == "1–10"
+    assert "1–10" in shown._repr_html_()
+    asked = change(result.scenario, {"report.show_small_cells": True})
+    assert exhibits.demographics(run(asked)).to_frame().loc["65+, F", "Members 2008-06"] == 7
+
+
+def test_claimants_are_not_named(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert b"Jane Roe" not in path.read_bytes(), path
+
+
+def test_results_are_those_of_a_run_and_of_a_run_from_the_folder(folder):
+    kept = (folder / "results.json").read_bytes()
+    again = report.results_text(run(load_scenario(folder / "scenario.toml")))
+    assert again.encode() == kept
+    assert json.loads(kept)["results"]["benchmark"]["pmpm"] == run(
+        load_scenario(folder / "scenario.toml")
+    ).budget.benchmark.pmpm
+
+
+def test_a_second_report_from_the_folder_is_the_same_to_the_byte(folder, tmp_path):
+    second = propose(folder / "scenario.toml", tmp_path / "again")
+    for name in ("results.json", "assumptions.csv", "scenario.toml"):
+        assert (second / name).read_bytes() == (folder / name).read_bytes(), name
+    for name, text in pages(second).items():
+        assert text == pages(folder)[name], name
+
+
+def test_manifest_names_versions_and_data(folder):
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert {"acomodel", "python", "packages", "data", "created"} == set(manifest)
+    experience = next(t for t in manifest["data"] if t["table"] == "experience")
+    assert experience["rows"] == 33
+    assert experience["sums"]["incurred_claims"] == 18_000_000
+
+
+def test_a_failing_notebook_leaves_nothing_and_keeps_the_report_before(folder, tmp_path, monkeypatch):
+    spoiled = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", spoiled)
+    path = spoiled / "6-sensitivity.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace("exhibits.two_way(run)", "1 / 0"), encoding="utf-8")
+    monkeypatch.setattr(report, "notebooks_folder", lambda: spoiled)
+    target = tmp_path / "kept"
+    shutil.copytree(folder, target)
+    before = (target / "results.json").stat().st_mtime_ns
+    with pytest.raises(InputError, match=r"6-sensitivity.ipynb: cell \d+ failed: ZeroDivisionError"):
+        propose(folder / "scenario.toml", target)
+    assert (target / "results.json").stat().st_mtime_ns == before
+    assert {p.name for p in tmp_path.iterdir()} == {"notebooks", "kept"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
+def test_an_interrupted_report_leaves_nothing_that_looks_finished(tmp_path, how):
+    command = [sys.executable, "-m", "acomodel.cli", "propose", str(SCENARIOS / "hackensack-2014.toml")]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "report")], stderr=subprocess.PIPE, cwd=ROOT)
+    stage = tmp_path / ".report.partial"
+    for _ in range(600):
+        if (stage / "manifest.json").exists():
+            break
+        time.sleep(0.05)
+    assert stage.exists()
+    os.kill(process.pid, how)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert not (tmp_path / "report").exists()
+    if how != signal.SIGKILL:
+        assert not stage.exists()
+
+
+def test_render_refuses_a_notebook_without_the_parameters(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    with pytest.raises(InputError, match="no parameter 'scenario'"):
+        render(tmp_path / "n.ipynb", SCENARIOS / "toolkit-2010.toml", tmp_path / "out.ipynb")
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+@pytest.mark.parametrize("name", ["toolkit-2010", "commercial-two-sided", "hackensack-2014"])
+def test_every_exhibit_and_chart_shows_itself(name):
+    result = run(load_scenario(SCENARIOS / f"{name}.toml"))
+    for show in ("summary", "key_figures", "terms", "experience", "trends", "regressions", "diagnostics", "projection"):
+        made = getattr(exhibits, show)(result)
+        assert repr(made).strip()
+        assert made._repr_html_().startswith("<")
+    for draw in ("benchmark_steps", "settlement_steps", "trend", "tornado", "payment_by_outcome"):
+        axis = getattr(plots, draw)(result)
+        assert axis is getattr(plots, draw)(result, ax=axis)
+        words = "a chart & its words"
+        assert "aria-label='a chart &amp; its words'" in plots.picture(getattr(plots, draw), result, words)._repr_html_()

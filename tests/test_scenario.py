@@ -1,0 +1,178 @@
+"""Scenarios: strict, frozen, extended, written back; runs, sweeps and comparisons."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from conftest import SCENARIOS
+
+from acomodel import InputError, change, compare, load_scenario, run, settle, sweep
+from acomodel.workbench.scenario import settings
+
+NAMES = ["toolkit-2010", "commercial-two-sided", "hackensack-2014"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def scenario(request):
+    return load_scenario(SCENARIOS / f"{request.param}.toml")
+
+
+def test_writing_and_reading_back_changes_nothing(scenario, tmp_path):
+    path = scenario.folder / f".{scenario.name}.again.toml"
+    try:
+        path.write_text(scenario.to_toml(), encoding="utf-8")
+        again = load_scenario(path)
+        assert dataclasses.replace(again, path=scenario.path) == scenario
+        assert run(again).results() == run(scenario).results()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_frozen(scenario):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        scenario.title = "another"
+    other = change(scenario, {"years.0.quality_score": 0.5})
+    assert other.years[0].quality_score == 0.5
+    assert scenario.years[0].quality_score != 0.5
+
+
+def test_every_setting_has_words(scenario):
+    from acomodel.workbench.faults import described
+    from acomodel.workbench.scenario import Scenario
+
+    for key in settings(scenario):
+        assert described(Scenario, key.split(".")) != "a value", key
+
+
+def test_every_assumption_of_the_examples_has_a_source(scenario):
+    lacking = {a.note for a in run(scenario).assumptions if a.source == "not stated"}
+    assert lacking <= {"setting trend.method", "setting trend.own"}
+
+
+def test_extends_lays_tables_over_another_scenario():
+    path = SCENARIOS / ".variant.toml"
+    try:
+        path.write_text('extends = "toolkit-2010.toml"\nname = "variant"\n[terms]\nmsr = 0.0\n', encoding="utf-8")
+        variant = load_scenario(path)
+    finally:
+        path.unlink(missing_ok=True)
+    base = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    assert (variant.name, variant.terms.msr, variant.terms.sharing_rate) == ("variant", 0.0, 0.5)
+    assert variant.years == base.years
+
+
+def test_terms_stated_in_full_replace_those_of_a_programme():
+    path = SCENARIOS / ".variant.toml"
+    try:
+        path.write_text('extends = "hackensack-2014.toml"\nname = "v"\n[terms]\nsharing_rate = 0.8\n', encoding="utf-8")
+        assert load_scenario(path).terms.sharing_rate == 0.8
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_headline_is_the_year_of_the_budget_else_the_last():
+    assert run(load_scenario(SCENARIOS / "toolkit-2010.toml")).headline().name == "2010"
+    assert run(load_scenario(SCENARIOS / "hackensack-2014.toml")).headline().name == "2014"
+
+
+def test_run_settles_with_the_one_settle(scenario):
+    result = run(scenario)
+    lines = result.lines()
+    for i, terms in enumerate(result.terms):
+        year = scenario.years[i]
+        members = year.members or year.member_months / 12
+        again = settle(
+            lines["benchmark"].iloc[i], lines["actual"].iloc[i], terms, members=members, quality_score=year.quality_score
+        )
+        assert again.payment == lines["payment"].iloc[i]
+
+
+def test_outcome_at_the_scenarios_own_rate_is_its_payment(scenario):
+    result = run(scenario)
+    head = result.headline()
+    same = result.outcomes(rates=[float(head["savings_rate"])])
+    assert same["payment"].iloc[0] == pytest.approx(head["payment"], abs=0.01)
+
+
+def test_one_way_puts_trend_first_and_agrees_with_a_sweep():
+    result = run(load_scenario(SCENARIOS / "commercial-two-sided.toml"))
+    tornado = result.one_way()
+    assert tornado.table.index[0].startswith("Annual trend")
+    assert tornado.base == result.headline()["payment"]
+    rows = sweep(result.scenario, {"trend.adjustment": [-0.01, 0.01]})
+    assert tornado.table.iloc[0][["at_low", "at_high"]].tolist() == pytest.approx(rows["payment"].tolist())
+    assert tornado.table["swing"].iloc[1:].is_monotonic_decreasing
+
+
+def test_two_way_agrees_with_a_sweep():
+    result = run(load_scenario(SCENARIOS / "hackensack-2014.toml"))
+    grid = result.two_way()
+    rows = sweep(result.scenario, {grid.index.name: list(grid.index), grid.columns.name: list(grid.columns)})
+    assert grid.to_numpy().ravel() == pytest.approx(rows["payment"].to_numpy())
+
+
+def test_sweep_may_change_the_trend_method():
+    scenario = load_scenario(SCENARIOS / "commercial-two-sided.toml")
+    rows = sweep(scenario, {"trend.method": ["own", "regional", "blend"]})
+    own, regional, blended = rows["benchmark_pmpm"]
+    assert min(own, regional) < blended < max(own, regional)
+
+
+@pytest.mark.parametrize("own", ["latest_ratio", "average_ratio", "regression"])
+def test_own_trend_of_annual_experience(own):
+    scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    result = run(change(scenario, {"trend.method": "own", "trend.own": own}))
+    assert 400 < result.budget.benchmark.pmpm < 420
+    assert bool(result.budget.notes) == (own == "regression")
+    if own == "regression":
+        assert "3 annual points are too few for a regression" in result.budget.notes[0]
+
+
+def test_stated_risk_ratio_and_factor_replace_the_tables():
+    scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    stated = run(change(scenario, {"risk.ratio": 1.0, "large_claims.factor": 1.0})).budget.benchmark
+    assert stated.pmpm == pytest.approx(391.83)
+
+
+def test_comparison_adds_up_and_names_what_changed():
+    scenario = load_scenario(SCENARIOS / "commercial-two-sided.toml")
+    before = run(scenario)
+    new = {"trend.adjustment": 0.01, "terms.sharing_rate": 0.5, "terms.loss_rate": 0.5, "years.0.actual_pmpm": 540.0}
+    bridge = compare(before, run(change(scenario, new)))
+    steps = bridge.steps
+    assert list(steps.index) == ["before", "trend", "terms", "years", "after"]
+    assert steps["payment"].iloc[0] + steps["change"].sum() == pytest.approx(steps["payment"].iloc[-1], abs=1e-6)
+    assert steps["payment"].iloc[-1] == pytest.approx(run(change(scenario, new)).headline()["payment"])
+    assert set(bridge.changes.index) == set(new)
+
+
+def test_comparison_of_a_run_with_itself_is_empty(scenario):
+    bridge = compare(run(scenario), run(scenario))
+    assert list(bridge.steps.index) == ["before", "after"]
+    assert bridge.changes.empty
+
+
+def test_comparison_wants_one_headline():
+    with pytest.raises(InputError, match="different years"):
+        compare(*(run(load_scenario(SCENARIOS / f"{name}.toml")) for name in NAMES[:2]))
+
+
+def test_large_claims_of_a_settled_year_are_left_out(tmp_path):
+    import shutil
+
+    shutil.copytree(SCENARIOS, tmp_path / "s")
+    table = tmp_path / "s" / "commercial-two-sided" / "large_claims.csv"
+    scenario = load_scenario(tmp_path / "s" / "commercial-two-sided.toml")
+    before = run(scenario).headline()["actual"]
+    table.write_text(table.read_text(encoding="utf-8") + "2025,case 21,400000\n", encoding="utf-8")
+    assert run(scenario).headline()["actual"] == pytest.approx(before - 250_000)
+
+
+def test_fingerprint_leaves_labels_of_claimants_out():
+    from acomodel.workbench.budget import Tables
+
+    table = pd.DataFrame({"period": ["baseline"], "claimant": ["A"], "allowed": [1.0]})
+    prints = [Tables({}, large_claims=table.assign(claimant=c)).fingerprint("large_claims") for c in "AB"]
+    assert prints[0] == prints[1]
+    other = Tables({}, large_claims=table.assign(allowed=2.0)).fingerprint("large_claims")
+    assert other["sha256"] != prints[0]["sha256"]
