@@ -26,8 +26,8 @@ def main() -> None:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, empty)
         code = (
-            "import papermill\n"
-            f"for n in range(4): papermill.execute_notebook({str(empty)!r}, {folder!r} + f'/{{n}}.ipynb', progress_bar=False)"
+            "import papermill\nfor n in range(4):\n"
+            f"    papermill.execute_notebook({str(empty)!r}, {folder!r} + f'/{{n}}.ipynb', progress_bar=False)"
         )
         floor, ours = [], []
         for n in range(RUNS):

@@ -1,12 +1,13 @@
 """The command line: what each command prints, and that JSON is all that --json prints."""
 
+import doctest
 import json
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
-from conftest import SCENARIOS
+from conftest import ROOT, SCENARIOS
 
 import acomodel
 from acomodel.cli import main
@@ -32,7 +33,7 @@ def test_run_json_is_one_document_of_the_documented_shape():
     assert set(document) == {"scenario", "results", "assumptions", "manifest"}
     results = document["results"]
     assert results["benchmark"]["pmpm"] == pytest.approx(402.0144, abs=1e-3)
-    assert [step["step"] for step in results["benchmark"]["steps"]][0] == "Allowed claims 2008"
+    assert results["benchmark"]["steps"][0]["step"] == "Allowed claims 2008"
     assert results["settlement"]["payment"] == 0
     assert [s["label"] for s in results["settlements"]] == ["2010", "2011", "2012"]
     assert {"name", "value", "unit", "basis", "source", "note"} == set(document["assumptions"][0])
@@ -92,7 +93,9 @@ def test_version_and_help():
 
 
 def test_importing_the_package_imports_nothing_heavy():
-    code = "import sys, acomodel; print([m for m in ('numpy', 'pandas', 'pydantic', 'statsmodels') if m in sys.modules])"
+    code = (
+        "import sys, acomodel; print([m for m in ('numpy', 'pandas', 'pydantic', 'statsmodels') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"[]"
 
 
@@ -100,6 +103,12 @@ def test_settling_does_not_import_statsmodels_or_papermill():
     code = f"import sys; from acomodel import run, load_scenario; run(load_scenario({TOOLKIT!r}))\n"
     code += "print([m for m in ('statsmodels', 'papermill', 'matplotlib', 'scipy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"[]"
+
+
+def test_examples_of_the_readme_run():
+    outcome = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert outcome.attempted >= 6
+    assert outcome.failed == 0
 
 
 def test_every_public_name_is_there_and_documented():

@@ -63,10 +63,15 @@ def test_pages_show_figures_and_no_code(folder):
     proposal = pages(folder)["proposal"]
     for figure in ("$402.01", "$401.60", "$132,581", "exhibit 3.13"):
         assert figure in proposal
-    for chart in ("step by step", "Payment to the ACO by savings rate", "Allowed claims PMPM", "low and the high value"):
+    for chart in (
+        "step by step",
+        "Payment to the ACO by savings rate",
+        "Allowed claims PMPM",
+        "low and the high value",
+    ):
         assert chart in proposal
     assert proposal.count("<svg") == 5
-    assert len(re.findall(r'role=.img.', proposal)) == len(re.findall(r'<div aria-label=.[A-Z]', proposal)) == 5
+    assert len(re.findall(r"role=.img.", proposal)) == len(re.findall(r"<div aria-label=.[A-Z]", proposal)) == 5
 
 
 def test_pages_need_no_network(folder):
@@ -118,9 +123,10 @@ def test_results_are_those_of_a_run_and_of_a_run_from_the_folder(folder):
     kept = (folder / "results.json").read_bytes()
     again = report.results_text(run(load_scenario(folder / "scenario.toml")))
     assert again.encode() == kept
-    assert json.loads(kept)["results"]["benchmark"]["pmpm"] == run(
-        load_scenario(folder / "scenario.toml")
-    ).budget.benchmark.pmpm
+    assert (
+        json.loads(kept)["results"]["benchmark"]["pmpm"]
+        == run(load_scenario(folder / "scenario.toml")).budget.benchmark.pmpm
+    )
 
 
 def test_a_second_report_from_the_folder_is_the_same_to_the_byte(folder, tmp_path):
@@ -191,4 +197,6 @@ def test_every_exhibit_and_chart_shows_itself(name):
         axis = getattr(plots, draw)(result)
         assert axis is getattr(plots, draw)(result, ax=axis)
         words = "a chart & its words"
-        assert "aria-label='a chart &amp; its words'" in plots.picture(getattr(plots, draw), result, words)._repr_html_()
+        assert (
+            "aria-label='a chart &amp; its words'" in plots.picture(getattr(plots, draw), result, words)._repr_html_()
+        )

@@ -82,7 +82,11 @@ def test_run_settles_with_the_one_settle(scenario):
         year = scenario.years[i]
         members = year.members or year.member_months / 12
         again = settle(
-            lines["benchmark"].iloc[i], lines["actual"].iloc[i], terms, members=members, quality_score=year.quality_score
+            lines["benchmark"].iloc[i],
+            lines["actual"].iloc[i],
+            terms,
+            members=members,
+            quality_score=year.quality_score,
         )
         assert again.payment == lines["payment"].iloc[i]
 

@@ -60,8 +60,8 @@ def summary(run: Run) -> Note:
     ]
     if head["earns"]:
         points.append(
-            f"Final sharing rate {head['final_sharing_rate']:.2%} on {_dollars(head['shared_savings'])} of savings to be "
-            "shared."
+            f"Final sharing rate {head['final_sharing_rate']:.2%} on {_dollars(head['shared_savings'])} of savings to "
+            "be shared."
         )
     if run.budget is not None:
         made = run.budget.benchmark

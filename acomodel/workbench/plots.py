@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -193,7 +194,7 @@ def trend(run: Run, ax: Axes | None = None) -> Axes:
             ax.annotate(
                 show(float(value), "$."), (x, value), (0, 8), textcoords="offset points", ha="center", fontsize=8.5
             )
-        changes = [f"{b / a - 1:.1%}" for a, b in zip(history, history[1:], strict=False)]
+        changes = [f"{b / a - 1:.1%}" for a, b in pairwise(history)]
         rate = "ratios " + ", ".join(changes)
         every = [*history.index, *projected.index]
         ax.set_xticks([year + 0.5 for year in every], [str(year) for year in every])

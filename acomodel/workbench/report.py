@@ -295,7 +295,7 @@ def _page_name(notebook: str) -> str:
 def _overview(result: Run) -> str:
     """Body of the index page: the result, the parts of the report, the files."""
     parts = {
-        "10-proposal": "the document to put on the table: summary, terms, budget, outcomes, sensitivity, assumptions, limits",
+        "10-proposal": "the document to put on the table, from summary to limits",
         "2-budget": "experience, trends, adjustments and the benchmark, step by step",
         "4-settlement": "every line from benchmark to payment, and the payment at other outcomes",
         "6-sensitivity": "what the payment and the benchmark depend on",

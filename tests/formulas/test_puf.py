@@ -18,9 +18,11 @@ def one(path, **options):
 
 def test_2017_with_flags_and_dates_with_times(tmp_path):
     """Balance ACO 2017: paid 12,842,326, exactly 10 percent of its benchmark."""
-    header = "ACO_ID,ACO_Name,Current_Start_Date,Current_Track_1,Current_Track_2,Current_Track_3,N_AB,Sav_rate,MinSavPerc,"
+    header = (
+        "ACO_ID,ACO_Name,Current_Start_Date,Current_Track_1,Current_Track_2,Current_Track_3,N_AB,Sav_rate,MinSavPerc,"
+    )
     header += "BnchmkMinExp,EarnSaveLoss,DisAdj,Met_QPS,QualScore,ABtotBnchmk,ABtotExp,FinalShareRate"
-    row = "A9999,Balance ACO,01/01/2017 12:00:00 AM,1,0,0,8000,0.2985,0.0310,38333745,12842326,,1,1,128423263,90089518,0.5"
+    row = "A9999,Balance,01/01/2017 12:00:00 AM,1,0,0,8000,0.2985,0.0310,38333745,12842326,,1,1,128423263,90089518,0.5"
     found = one(write(tmp_path / "PY2017_results.csv", header, row))
     assert found["within_rounding"]
     assert found["cut_by_cap"] > 0
@@ -69,7 +71,9 @@ def test_2024_alternative_standard_reduced_rate_and_guardrail(tmp_path):
 
 
 def test_six_month_period_of_2019_halves_the_printed_adjustment(tmp_path):
-    header = "ACO_ID,Current_Start_Date,Current_Track_1,Current_Track_1_Plus,N_AB,MinSavPerc,EarnSaveLoss,DisAdj,Met_QPS,"
+    header = (
+        "ACO_ID,Current_Start_Date,Current_Track_1,Current_Track_1_Plus,N_AB,MinSavPerc,EarnSaveLoss,DisAdj,Met_QPS,"
+    )
     header += "QualScore,UpdatedBnchmk,N_AB_Year_PY,ABtotBnchmk,ABtotExp,FinalShareRate"
     row = "A1,01/01/2018,0,1,9000,0.0000,-295000,-10000,1,0.9,10000,8000,40000000,41000000,0.45"
     found = one(write(tmp_path / "puf_2019.csv", header, row))
@@ -96,7 +100,9 @@ def test_year_may_be_given_and_units_are_decided_from_values(tmp_path):
 
 
 def test_a_word_in_place_of_a_score_counts_in_full(tmp_path):
-    header = "ACO_Num,Start_Date,Track1,Track2,N_AB,MinSavPerc,EarnSaveLoss,QualScore,ABtotBnchmk,ABtotExp,FinalShareRate"
+    header = (
+        "ACO_Num,Start_Date,Track1,Track2,N_AB,MinSavPerc,EarnSaveLoss,QualScore,ABtotBnchmk,ABtotExp,FinalShareRate"
+    )
     rows = [
         "A1,01/01/2014,1,0,9999,3,2450000,P4R,100000000,95000000,0.5",
         "A2,01/01/2014,1,0,9999,3,0,P4R,100000000,95000000,0",

@@ -259,9 +259,7 @@ def test_exhibits_3_8_and_3_9_weighted_factors(toolkit, period, sex, text):
 
 def test_exhibits_3_8_and_3_9_ratio(toolkit):
     assert risk_ratio(1.10, 1.05) == printed("1.048")
-    factors = [
-        age_sex_factor(rows["members"], rows["factor"]) for _, rows in toolkit["demographics"].groupby("period")
-    ]
+    factors = [age_sex_factor(rows["members"], rows["factor"]) for _, rows in toolkit["demographics"].groupby("period")]
     assert risk_ratio(factors[1], factors[0]) == printed("1.0465")
 
 
@@ -328,9 +326,7 @@ def test_nothing_rounded_with_one_imaging_trend_for_both_years(report, toolkit):
     totals = project(report.loc[2008], trends)["allowed_pmpm"].groupby("year").sum()
     assert totals[2009] == printed("355.98")
     assert totals[2010] == printed("391.91")
-    factors = [
-        age_sex_factor(rows["members"], rows["factor"]) for _, rows in toolkit["demographics"].groupby("period")
-    ]
+    factors = [age_sex_factor(rows["members"], rows["factor"]) for _, rows in toolkit["demographics"].groupby("period")]
     exact = projected_benchmark(
         323.75,
         risk_ratio=factors[1] / factors[0],
