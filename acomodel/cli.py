@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import signal
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -204,8 +205,7 @@ def lab(arguments: tuple[str, ...]) -> None:
     from acomodel.workbench.report import notebooks_folder
 
     folder = notebooks_folder()
-    os.chdir(folder.parent)
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", str(folder.name), *arguments])
+    sys.exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", folder.name, *arguments], cwd=folder.parent))
 
 
 if __name__ == "__main__":

@@ -137,6 +137,22 @@ class Exhibit:
         )
 
 
+class Shown:
+    """A result that shows itself through the exhibit it makes, in a terminal and in a notebook."""
+
+    def exhibit(self) -> Exhibit:
+        """The result as a titled table."""
+        raise TypeError(f"{type(self).__name__} makes no exhibit")
+
+    def __repr__(self) -> str:
+        """The exhibit as text."""
+        return repr(self.exhibit())
+
+    def _repr_html_(self) -> str:
+        """The exhibit as HTML."""
+        return self.exhibit()._repr_html_()
+
+
 def _is_text(column: pd.Series) -> bool:
     """Whether a column holds words only, which stand to the left; figures stand to the right."""
     return all(isinstance(value, str) for value in column)

@@ -10,7 +10,7 @@ import pandas as pd
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field
 
-from acomodel.exhibit import Exhibit
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.rates import Numeric
 
@@ -29,7 +29,7 @@ class BenchmarkSettings:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Benchmark:
+class Benchmark(Shown):
     """
     A benchmark and the steps that led to it.
 
@@ -67,14 +67,6 @@ class Benchmark:
         formats = {"Factor": "0.0000", "Change PMPM": "$.", "PMPM": "$."}
         note = f"{words[self.rounding]}. {self.member_months:,.0f} member months: ${self.total:,.0f}."
         return Exhibit("From baseline to benchmark", table, formats, note)
-
-    def __repr__(self) -> str:
-        """The steps as text."""
-        return repr(self.exhibit())
-
-    def _repr_html_(self) -> str:
-        """The steps as HTML."""
-        return self.exhibit()._repr_html_()
 
 
 def projected_benchmark(

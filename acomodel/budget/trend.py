@@ -11,7 +11,7 @@ import pandas as pd
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field
 
-from acomodel.exhibit import Exhibit
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.periods import Span, months_between
 from acomodel.rates import MONTHS, annualize, per_1000, pmpm, unit_cost
@@ -36,7 +36,7 @@ class TrendRule:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrendFit:
+class TrendFit(Shown):
     """
     Annual trend of one measure, with its interval and diagnostics.
 
@@ -87,14 +87,6 @@ class TrendFit:
         formats |= dict.fromkeys(self.diagnostics.index, "0.000") | {"points": "#"}
         words = f"{self.method}, {self.rule.grouping}-month points, {self.rule.confidence:.0%} interval"
         return Exhibit(f"Trend of {self.measure.replace('_', ' ')}: {words}", self.to_frame(), formats, self.note)
-
-    def __repr__(self) -> str:
-        """The exhibit as text."""
-        return repr(self.exhibit())
-
-    def _repr_html_(self) -> str:
-        """The exhibit as HTML."""
-        return self.exhibit()._repr_html_()
 
 
 def _points(monthly: pd.DataFrame, measure: Measure, grouping: int) -> tuple[pd.DataFrame, str]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field, model_validator
 
-from acomodel.exhibit import Exhibit, show
+from acomodel.exhibit import Exhibit, Shown, show
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -48,7 +48,7 @@ class SensitivitySettings:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OneWay:
+class OneWay(Shown):
     """
     Result at the low and the high value of each assumption, the others at their base.
 
@@ -79,14 +79,6 @@ class OneWay:
         formats = {"At low": style, "At high": style, "Swing": style}
         note = f"Base: {show(self.base, style)}."
         return Exhibit(f"{self.outcome}: one assumption at a time", frame, formats, note)
-
-    def __repr__(self) -> str:
-        """The table as text."""
-        return repr(self.exhibit())
-
-    def _repr_html_(self) -> str:
-        """The table as HTML."""
-        return self.exhibit()._repr_html_()
 
 
 Evaluate = Callable[[Mapping[str, float]], float]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from acomodel.exhibit import Exhibit
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.workbench.model import Run, figures_of, headline_value
 from acomodel.workbench.scenario import settings
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bridge:
+class Bridge(Shown):
     """
     Walk of the payment from one run to another.
 
@@ -34,14 +34,6 @@ class Bridge:
         """The walk as a table."""
         frame = self.steps.rename(columns={"change": "Change", "payment": "Payment"})
         return Exhibit("Payment, before to after", frame, {"Change": "$.", "Payment": "$."})
-
-    def __repr__(self) -> str:
-        """The walk as text."""
-        return repr(self.exhibit())
-
-    def _repr_html_(self) -> str:
-        """The walk as HTML."""
-        return self.exhibit()._repr_html_()
 
 
 _ORDER = ("experience", "risk", "large_claims", "trend", "benchmark", "terms", "years")

@@ -18,7 +18,7 @@ from acomodel.budget.truncation import excess_by_period
 from acomodel.contract.mssp import ProgramTerms
 from acomodel.contract.settlement import LINES, Settlement, settle
 from acomodel.contract.terms import Terms
-from acomodel.exhibit import Assumption, Exhibit
+from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.outlook.sensitivity import Grid, OneWay, Range, one_way, two_way
 from acomodel.rates import MONTHS
@@ -28,7 +28,7 @@ from acomodel.workbench.scenario import Scenario, change
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Run:
+class Run(Shown):
     """
     Result of a scenario, with every assumption it used.
 
@@ -202,14 +202,6 @@ class Run:
     def exhibit(self) -> Exhibit:
         """Settlement lines of every year."""
         return self.settlement.exhibit(f"Settlement: {self.scenario.title}", self.labels)
-
-    def __repr__(self) -> str:
-        """Settlement lines as text."""
-        return repr(self.exhibit())
-
-    def _repr_html_(self) -> str:
-        """Settlement lines as HTML."""
-        return self.exhibit()._repr_html_()
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pandas as pd
 from acomodel.contract.mssp import terms
 from acomodel.contract.settlement import Settlement, settle
 from acomodel.contract.terms import Terms
-from acomodel.exhibit import Exhibit
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.programs import Rules, minimum_savings_rate
 from acomodel.puf import PublicUseFile, read_puf
@@ -24,7 +24,7 @@ DOLLAR = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Replay:
+class Replay(Shown):
     """
     Settlements of public use files beside the published payments.
 
@@ -57,14 +57,6 @@ class Replay:
         """Summary by performance year."""
         table = self.summary.set_index("performance_year")
         return Exhibit("Settlements replayed", table, dict.fromkeys(table.columns, "#"))
-
-    def __repr__(self) -> str:
-        """The summary."""
-        return repr(self.exhibit())
-
-    def _repr_html_(self) -> str:
-        """The summary as HTML."""
-        return self.exhibit()._repr_html_()
 
 
 def replay(paths: Sequence[str | Path], *, year: int | None = None) -> Replay:

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import escape
@@ -169,15 +169,14 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
                     ): name
                     for name in CHAPTERS
                 }
-                pending = set(waiting)
-                while pending:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        if future.exception() is not None:
-                            pool.shutdown(cancel_futures=True)
+                try:
+                    for future in as_completed(waiting):
                         future.result()
                         bar.set_description(f"notebook {waiting[future]}")
                         bar.update()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
             bar.set_description("pages")
             _write_pages(stage, result)
             bar.update()

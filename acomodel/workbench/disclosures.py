@@ -1,0 +1,67 @@
+"""What a report says about itself: its assumptions with sources, the data relied on, and its disclosures."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from acomodel.exhibit import Assumption, Exhibit, show
+from acomodel.workbench.exhibits import Note
+from acomodel.workbench.model import Run
+
+
+def assumptions(run: Run) -> Exhibit:
+    """Every assumption with its source."""
+    rows = [(a.name, _assumed(a), a.unit, a.basis, a.source, a.note) for a in run.assumptions]
+    table = pd.DataFrame(rows, columns=["Assumption", "Value", "Unit", "Basis", "Source", "Note"])
+    return Exhibit("Assumptions and their sources", table.set_index("Assumption"))
+
+
+def _assumed(item: Assumption) -> str:
+    if isinstance(item.value, str):
+        return item.value
+    return f"{item.value:.0f}" if "year" in item.unit.split() else show(item.value)
+
+
+def data_relied_on(run: Run) -> Exhibit | Note:
+    """Tables read: rows, sums and fingerprint."""
+    prints = run.manifest()["data"]
+    if not prints:
+        return Note("No table was read; the figures are stated in the scenario.")
+    rows = [
+        (p["table"], p["rows"], ", ".join(f"{k} {v:,.0f}" for k, v in p["sums"].items()), p["sha256"][:16])
+        for p in prints
+    ]
+    table = pd.DataFrame(rows, columns=["Table", "Rows", "Sums", "SHA-256, first 16"]).set_index("Table")
+    return Exhibit("Data relied on", table, {"Rows": "#"})
+
+
+def disclosures(run: Run) -> Exhibit:
+    """What an actuarial report says about itself (ASOP No. 41, sections 3 and 4)."""
+    report, packages = run.scenario.report, run.manifest()["packages"]
+    versions = f"acomodel {run.manifest()['acomodel']}, " + ", ".join(f"{n} {v}" for n, v in packages.items())
+    stated = "not stated in the scenario"
+    rows = {
+        "Purpose": report.purpose or stated,
+        "Prepared for": report.client or stated,
+        "Intended users": report.intended_users or stated,
+        "Responsible actuary": report.actuary or stated,
+        "Date of the report": report.date or stated,
+        "Information through": report.information_date or stated,
+        "Reliance on data": "The tables listed above were used as given. They were checked for form, range and "
+        "repetition, not audited (ASOP No. 23).",
+        "Methods": "Projection of unit cost and utilization by service category; adjustment for risk and large claims; "
+        "settlement by the terms listed. Formulas and their sources stand in the package's documentation.",
+        "Uncertainty": "Payments move with every assumption; see the sensitivities. Random variation of claims is not "
+        "quantified in this report.",
+        "Limits on use": " ".join(
+            part
+            for part in (
+                report.limits,
+                "A change of terms, data or assumptions changes the result; the figures hold for the scenario named "
+                "here and no other.",
+            )
+            if part
+        ),
+        "Software": versions,
+    }
+    return Exhibit("Disclosures", pd.DataFrame({"Statement": rows}).rename_axis("Item"))
