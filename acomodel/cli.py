@@ -205,7 +205,8 @@ def lab(arguments: tuple[str, ...]) -> None:
     from acomodel.workbench.report import notebooks_folder
 
     folder = notebooks_folder()
-    sys.exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", folder.name, *arguments], cwd=folder.parent))
+    options = [f"--ServerApp.root_dir={folder.parent}", f"--LabApp.default_url=/lab/tree/{folder.name}"]
+    sys.exit(subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments]))
 
 
 if __name__ == "__main__":

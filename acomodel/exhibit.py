@@ -121,18 +121,21 @@ class Exhibit:
         """Table with a caption, scoped headers and every cell escaped."""
         shown = self.shown()
         named = self.table.index.name is not None or self.table.index.dtype.kind not in "iu"
-        corner = f"<th scope='col'>{escape(str(self.table.index.name or ''))}</th>" if named else ""
-        sides = {c: " class='text'" if _is_text(self.table[c]) else "" for c in shown.columns}
+        corner = (
+            f"<th scope='col' style='text-align:left'>{escape(str(self.table.index.name or ''))}</th>" if named else ""
+        )
+        sides = {c: " class='text' style='text-align:left'" if _is_text(self.table[c]) else "" for c in shown.columns}
         head = corner + "".join(f"<th scope='col'{sides[c]}>{escape(c)}</th>" for c in shown.columns)
         rows = []
         for label, (_, row) in zip(shown.index, shown.iterrows(), strict=True):
-            first = f"<th scope='row'>{escape(label)}</th>" if named else ""
+            first = f"<th scope='row' style='text-align:left'>{escape(label)}</th>" if named else ""
             total = " class='total'" if label.lower().startswith("total") else ""
             cells = "".join(f"<td{sides[c]}>{escape(row[c])}</td>" for c in shown.columns)
             rows.append(f"<tr{total}>{first}{cells}</tr>")
         note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
+        caption = f"<caption style='text-align:left;font-weight:bold'>{escape(self.title)}</caption>"
         return (
-            f"<figure class='exhibit'><table><caption>{escape(self.title)}</caption>"
+            f"<figure class='exhibit'><table>{caption}"
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{note}</figure>"
         )
 

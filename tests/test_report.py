@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -176,6 +177,16 @@ def test_an_interrupted_report_leaves_nothing_that_looks_finished(tmp_path, how)
     assert not (tmp_path / "report").exists()
     if how != signal.SIGKILL:
         assert not stage.exists()
+
+
+def test_the_working_folder_stays_where_it_is(tmp_path):
+    """Notebooks run side by side in one process, each in its own folder; the process itself must not move."""
+    before = Path.cwd()
+    render(ROOT / "notebooks" / "6-sensitivity.ipynb", SCENARIOS / "hackensack-2014.toml", tmp_path / "a" / "out.ipynb")
+    assert Path.cwd() == before
+    notebook = nbformat.read(tmp_path / "a" / "out.ipynb", as_version=4)
+    path = notebook.metadata["papermill"]["parameters"]["scenario"]
+    assert (tmp_path / "a" / path).resolve() == SCENARIOS / "hackensack-2014.toml"
 
 
 def test_render_refuses_a_notebook_without_the_parameters(tmp_path):

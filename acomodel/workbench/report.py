@@ -33,10 +33,6 @@ CHAPTERS = {
 """Notebooks of a report and the headings of their pages, the reader's first page first."""
 
 
-STARTS = 3
-"""Times a kernel is started before giving up: two that start at once may be handed the same port."""
-
-
 def notebooks_folder() -> Path:
     """
     Folder of the notebooks: beside the package in a checkout, or in the current folder.
@@ -97,21 +93,15 @@ def render(notebook: str | Path, scenario: str | Path, output: str | Path) -> Pa
     relative = os.path.relpath(scenario.resolve(), output.parent.resolve())
     draft = output.with_name(f".{output.stem}.partial.ipynb")
     try:
-        for attempt in range(STARTS):
-            try:
-                papermill.execute_notebook(
-                    str(notebook),
-                    str(draft),
-                    parameters={"scenario": relative.replace(os.sep, "/"), "output": "."},
-                    cwd=str(output.parent),
-                    progress_bar=False,
-                    log_output=False,
-                    extra_arguments=["--IPKernelApp.log_level=40"],
-                )
-                break
-            except RuntimeError as error:  # a kernel that found its port taken dies before it answers
-                if attempt + 1 == STARTS:
-                    raise InputError(f"{notebook.name}: the Python kernel did not start: {error}") from None
+        papermill.execute_notebook(
+            str(notebook),
+            str(draft),
+            parameters={"scenario": relative.replace(os.sep, "/"), "output": "."},
+            resources={"metadata": {"path": str(output.parent)}},  # `cwd` would move this whole process
+            progress_bar=False,
+            log_output=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],
+        )
         draft.replace(output)
     except papermill.PapermillExecutionError as error:
         raise InputError(f"{notebook.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from None
