@@ -104,10 +104,8 @@ def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
     if as_json:
         click.echo(results_text(result), nl=False)
         return
-    parts: list[Any] = [summary(result), result.exhibit()]
-    if result.budget is not None:
-        parts.insert(1, benchmark(result))
-    click.echo("\n\n".join(repr(part) for part in parts))
+    parts = [summary(result), benchmark(result), result.exhibit()]
+    click.echo("\n\n".join(repr(part) for part in parts if part is not None))
 
 
 @main.command()

@@ -184,10 +184,10 @@ def experience(run: Run) -> Exhibit | Note:
     return Exhibit(f"Cost and utilization, {run.budget.base_year}", frame, _COST_FORMATS)
 
 
-def trends(run: Run) -> Exhibit | Note:
+def trends(run: Run) -> Exhibit | Note | None:
     """Trend factors from year to year."""
     if run.budget is None:
-        return Note(NO_BUDGET)
+        return None
     if run.budget.history is None:
         return Note("One year of experience shows no trend.")
     names = {"cost_trend": "Unit cost", "utilization_trend": "Use", "allowed_trend": "Allowed"}
@@ -200,10 +200,10 @@ def trends(run: Run) -> Exhibit | Note:
     return Exhibit("Annual trend factors", wide, dict.fromkeys(wide.columns, "0.000"))
 
 
-def regressions(run: Run) -> Exhibit | Note:
+def regressions(run: Run) -> Exhibit | Note | None:
     """Regression trends of all categories by grouping of months, or why there are none."""
     if run.budget is None:
-        return Note(NO_BUDGET)
+        return None
     if run.tables.monthly is None or run.scenario.trend is None:
         years = run.budget.report.index.unique("year").size
         return Note(
@@ -224,17 +224,17 @@ def regressions(run: Run) -> Exhibit | Note:
     return Exhibit("Trend by log-linear regression", frame, dict.fromkeys(frame.columns, "%."), note)
 
 
-def diagnostics(run: Run) -> Exhibit | Note:
+def diagnostics(run: Run) -> Exhibit | None:
     """Diagnostics of the regression on all services."""
     if run.tables.monthly is None or run.scenario.trend is None:
-        return Note("No regression, so no diagnostics.")
+        return None
     return run.tables.fit("All", run.scenario.trend.rule, "allowed_pmpm").exhibit()
 
 
-def projection(run: Run) -> Exhibit | Note:
+def projection(run: Run) -> Exhibit | None:
     """Projected cost and use by year and service category."""
     if run.budget is None:
-        return Note(NO_BUDGET)
+        return None
     names = {
         "cost_trend": "Cost trend",
         "utilization_trend": "Use trend",
@@ -275,15 +275,15 @@ def demographics(run: Run) -> Exhibit | Note:
     return Exhibit("Age/sex factors", shown, {"Factor": "0.000"} | dict.fromkeys(shown.columns[1:], "#"), note)
 
 
-def benchmark(run: Run) -> Exhibit | Note:
+def benchmark(run: Run) -> Exhibit | None:
     """Steps from baseline to benchmark."""
-    return Note(NO_BUDGET) if run.budget is None else run.budget.benchmark.exhibit()
+    return None if run.budget is None else run.budget.benchmark.exhibit()
 
 
-def rounding(run: Run) -> Note:
+def rounding(run: Run) -> Note | None:
     """Which benchmark the report shows, and what the other rounding would give."""
     if run.budget is None:
-        return Note(NO_BUDGET)
+        return None
     shown, exact = run.budget.benchmark, run.budget.unrounded
     if shown.rounding == "none":
         return Note(f"The benchmark of {show(shown.pmpm, '$.')} PMPM carries every digit from step to step.")

@@ -55,7 +55,9 @@ class Picture:
         )
 
 
-def picture(draw: Callable[..., Axes], run: Run, words: str, *, size: tuple[float, float] = (7.6, 3.7)) -> Picture:
+def picture(
+    draw: Callable[..., Axes], run: Run, words: str, *, size: tuple[float, float] = (7.6, 3.7)
+) -> Picture | None:
     """
     Draw a chart of a run and finish it as a picture.
 
@@ -72,8 +74,11 @@ def picture(draw: Callable[..., Axes], run: Run, words: str, *, size: tuple[floa
 
     Returns
     -------
-    Picture
+    Picture or None
+        None for a chart of a budget where the benchmark is stated.
     """
+    if run.budget is None and draw in (benchmark_steps, trend):
+        return None
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(run, ax=figure.add_subplot())

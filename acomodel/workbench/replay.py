@@ -202,10 +202,11 @@ def _terms_of(row: Any, rules: Rules) -> dict[str, Any]:
         result["rate_basis"] = "the published final rate of 0: the file marks the score as reporting only, and only "
         result["rate_basis"] += "that rate shows that reporting was not complete"
     elif np.isnan(factor):
-        if pd.isna(row.final_sharing_rate):
-            raise InputError(f"ACO {row.aco_id}: neither a quality score nor a final sharing rate is printed")
-        factor = min(1.0, row.final_sharing_rate / contract.sharing_rate)
+        known = pd.notna(row.final_sharing_rate)
+        factor = min(1.0, row.final_sharing_rate / contract.sharing_rate) if known else 1.0
         result["rate_basis"] = "the published final rate: what quality earned is not printed"
+        if not known:
+            result["rate_basis"] = "the maximum rate: neither a quality score nor a final rate is printed"
     result |= {"terms": contract, "quality_factor": factor, "factor_from_score": standard == "score"}
     return result
 

@@ -147,7 +147,7 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
     shutil.rmtree(stage, ignore_errors=True)
     try:
         stage.mkdir()
-        with _progress(len(CHAPTERS) + 2, show_progress) as bar:
+        with _progress(len(_chapters(result)) + 2, show_progress) as bar:
             bar.set_description("figures")
             _write_figures(stage, loaded, result)
             bar.update()
@@ -157,7 +157,7 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
                     pool.submit(
                         render, source / f"{name}.ipynb", stage / "scenario.toml", stage / "notebooks" / f"{name}.ipynb"
                     ): name
-                    for name in CHAPTERS
+                    for name in _chapters(result)
                 }
                 try:
                     for future in as_completed(waiting):
@@ -256,10 +256,10 @@ def _write_pages(stage: Path, result: Run) -> None:
         template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     links = [{"href": "index.html", "words": "Overview"}]
-    links += [{"href": _page_name(name), "words": words} for name, words in CHAPTERS.items()]
+    links += [{"href": _page_name(name), "words": words} for name, words in _chapters(result).items()]
     scenario = result.scenario
     common = {"title": scenario.title, "client": scenario.report.client, "name": scenario.name, "version": __version__}
-    for name, heading in CHAPTERS.items():
+    for name, heading in _chapters(result).items():
         body, _ = exporter.from_filename(str(stage / "notebooks" / f"{name}.ipynb"))
         body = re.sub(r"<h1.*?</h1>", "", body, count=1, flags=re.S)
         body = re.sub(r' id="cell-id=[^"]*"', "", body)
@@ -277,6 +277,11 @@ def _write_pages(stage: Path, result: Run) -> None:
     )
 
 
+def _chapters(result: Run) -> dict[str, str]:
+    """Chapters of a report: without the budget's where the benchmark is stated."""
+    return {name: words for name, words in CHAPTERS.items() if result.budget is not None or name != "2-budget"}
+
+
 def _page_name(notebook: str) -> str:
     return f"{notebook.split('-', 1)[1]}.html"
 
@@ -290,7 +295,8 @@ def _overview(result: Run) -> str:
         "6-sensitivity": "what the payment and the benchmark depend on",
     }
     listed = "".join(
-        f"<li><a href='{_page_name(name)}'>{CHAPTERS[name]}</a>: {escape(words)}</li>" for name, words in parts.items()
+        f"<li><a href='{_page_name(name)}'>{words}</a>: {escape(parts[name])}</li>"
+        for name, words in _chapters(result).items()
     )
     kept = {
         "results.json": "every figure, unrounded",
