@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -156,9 +157,12 @@ class Shown:
         return self.exhibit()._repr_html_()
 
 
+_FIGURE = re.compile(r"[−+-]?\$?[\d,.]+%?|1–10|–|none|yes|no|")
+
+
 def _is_text(column: pd.Series) -> bool:
-    """Whether a column holds words only, which stand to the left; figures stand to the right."""
-    return all(isinstance(value, str) for value in column)
+    """Whether a column holds words, which stand to the left; figures, printed or not, stand to the right."""
+    return all(isinstance(value, str) for value in column) and not all(map(_FIGURE.fullmatch, column))
 
 
 SMALL_CELL = 10

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import shutil
 import subprocess
 import sys
 
@@ -65,11 +66,15 @@ def test_sweep_runs_every_combination(tmp_path):
     assert len((tmp_path / "sweep.csv").read_text(encoding="utf-8").splitlines()) == 7
 
 
-def test_check_names_settings_without_a_source():
+def test_check_names_settings_without_a_source(tmp_path):
     text = invoke("check", SCENARIOS / "commercial-two-sided.toml")
     assert "monthly: 252 rows read" in text
-    assert "no source in [basis]: trend.method" in text
+    assert "no source" not in text
     assert "fit to run" in text
+    shutil.copytree(SCENARIOS, tmp_path / "s")
+    path = tmp_path / "s" / "hackensack-2014.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"years.1" =', '"years.1.members" ='), encoding="utf-8")
+    assert "no source in [basis]: years.1.actual (2014: actual or expected spending)" in invoke("check", path)
 
 
 @pytest.mark.parametrize("template", ["toolkit-2010", "commercial-two-sided", "hackensack-2014"])

@@ -47,7 +47,7 @@ class TrendSettings:
     """Which trend carries the baseline to the contract year."""
 
     method: Literal["stated", "own", "national", "regional", "blend"] = Field(
-        default="own", description="stated by category, the ACO's own, national, regional, or a blend"
+        default="own", description="trend method: stated by category, the ACO's own, national, regional, or a blend"
     )
     table: str | None = Field(default=None, description="stated factors by year and service category [file]")
     own: Literal["latest_ratio", "average_ratio", "regression"] = Field(

@@ -18,6 +18,7 @@ from acomodel.rates import MONTHS, annualize, per_1000, pmpm, unit_cost
 
 Measure = Literal["allowed_pmpm", "utilization_per_1000", "unit_cost"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+WORDS = {"allowed_pmpm": "allowed PMPM", "utilization_per_1000": "use per 1,000", "unit_cost": "unit cost"}
 Grouping = Literal[1, 3, 6, 12]
 GROUPINGS: tuple[Grouping, ...] = (12, 6, 3, 1)
 
@@ -84,9 +85,10 @@ class TrendFit(Shown):
     def exhibit(self) -> Exhibit:
         """Trend, interval and diagnostics."""
         formats = dict.fromkeys(("annual trend", "interval, low", "interval, high"), "%.")
-        formats |= dict.fromkeys(self.diagnostics.index, "0.000") | {"points": "#"}
+        formats |= dict.fromkeys(self.diagnostics.index, "0.000") | dict.fromkeys(("points", "degrees of freedom"), "#")
         words = f"{self.method}, {self.rule.grouping}-month points, {self.rule.confidence:.0%} interval"
-        return Exhibit(f"Trend of {self.measure.replace('_', ' ')}: {words}", self.to_frame(), formats, self.note)
+        table = self.to_frame().rename(columns={"value": "Value"}).rename_axis("Figure")
+        return Exhibit(f"Trend of {WORDS[self.measure]}: {words}", table, formats, self.note)
 
 
 def _points(monthly: pd.DataFrame, measure: Measure, grouping: int) -> tuple[pd.DataFrame, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 from acomodel.contract.mssp import ProgramTerms, rules_used
@@ -11,7 +12,7 @@ from acomodel.workbench.budget import Budget, Tables
 from acomodel.workbench.scenario import Scenario, settings
 
 _NOT_ASSUMED = ("name", "title", "report.", "sensitivity.", "outcomes.")
-_ZERO_IS_UNUSED = ("adjustment", "balance", "loss_forgiven", "sequestration", "below_msr_factor", "below_msr_members")
+_ZERO_IS_UNUSED = ("adjustment", "balance", "weights.own", "weights.national", "weights.regional", "weights.stated")
 
 
 def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) -> tuple[Assumption, ...]:
@@ -70,6 +71,7 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
     steps = key.split(".")
     description, is_default = _field(scenario, steps)
     words, _, unit = description.removesuffix("]").partition(" [")
+    words = re.split("[:;]", words)[0]
     if steps[0] == "years":
         words = f"{scenario.years[int(steps[1])].label}: {words}"
     given = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
@@ -83,6 +85,8 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
         value, unit, note = f"{print_of['rows']} rows", "table", f"{note}; sha256 {str(print_of['sha256'])[:16]}"
     if isinstance(value, bool):
         value = "yes"
+    if isinstance(value, tuple | list):
+        value = ", ".join(f"{100 * v:.10g}%" if unit.startswith("share") else str(v) for v in value)
     shown = float(value) if isinstance(value, int | float) else str(value)
     return Assumption(f"{words[0].upper()}{words[1:]}", shown, unit, _kind(steps, unit), source, note)
 

@@ -11,15 +11,28 @@ from acomodel.workbench.model import Run
 
 def assumptions(run: Run) -> Exhibit:
     """Every assumption with its source."""
-    rows = [(a.name, _assumed(a), a.unit, a.basis, a.source, a.note) for a in run.assumptions]
-    table = pd.DataFrame(rows, columns=["Assumption", "Value", "Unit", "Basis", "Source", "Note"])
+    rows = [(a.name, _with_unit(a), a.basis, a.source, a.note.removeprefix("setting ")) for a in run.assumptions]
+    table = pd.DataFrame(rows, columns=["Assumption", "Value", "Basis", "Source", "Setting or note"])
     return Exhibit("Assumptions and their sources", table.set_index("Assumption"))
 
 
-def _assumed(item: Assumption) -> str:
+def _with_unit(item: Assumption) -> str:
+    """
+    Value and unit as one would say them.
+
+    >>> _with_unit(Assumption("", 0.6, "share of savings", "contract", ""))
+    '60% of savings'
+    >>> _with_unit(Assumption("", 545.0, "$ PMPM", "data", "")), _with_unit(Assumption("", 2025.0, "year", "data", ""))
+    ('$545 PMPM', '2025')
+    """
     if isinstance(item.value, str):
-        return item.value
-    return f"{item.value:.0f}" if "year" in item.unit.split() else show(item.value)
+        return item.value.replace("_", " ")
+    if item.unit.startswith("share"):
+        return f"{100 * item.value:.10g}%{item.unit.removeprefix('share')}"
+    if item.unit.endswith("year") or item.unit in ("factor", "method", ""):
+        return f"{item.value:.0f}" if item.unit.endswith("year") else f"{item.value:,.6g}"
+    unit = item.unit.removeprefix("$").strip()
+    return f"{'$' * item.unit.startswith('$')}{show(item.value)} {unit}".strip()
 
 
 def data_relied_on(run: Run) -> Exhibit | Note:

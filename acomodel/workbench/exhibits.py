@@ -8,7 +8,7 @@ from html import escape
 
 import pandas as pd
 
-from acomodel.budget.trend import trend_study
+from acomodel.budget.trend import WORDS, trend_study
 from acomodel.exhibit import Exhibit, show, suppress_small_cells
 from acomodel.workbench.model import Run
 
@@ -211,14 +211,13 @@ def regressions(run: Run) -> Exhibit | Note | None:
             "Monthly experience allows regression on groups of 12, 6, 3 and 1 months, with intervals."
         )
     study = trend_study(run.tables.monthly, run.scenario.trend.rule)
-    words = {"allowed_pmpm": "allowed PMPM", "utilization_per_1000": "use per 1,000", "unit_cost": "unit cost"}
     frame = study["annual_trend"].unstack("grouping")[[12, 6, 3, 1]]
     frame.columns = [f"{g} month{'s' * (g > 1)}" for g in frame.columns]
     grouping = run.scenario.trend.rule.grouping
     frame["Low"] = study["low"].xs(grouping, level="grouping")
     frame["High"] = study["high"].xs(grouping, level="grouping")
     frame = frame.reindex(study.index.droplevel("grouping").unique())
-    frame.index = pd.Index([f"{c}, {words[m]}" for c, m in frame.index], name="Annual trend fitted to points of")
+    frame.index = pd.Index([f"{c}, {WORDS[m]}" for c, m in frame.index], name="Annual trend fitted to points of")
     confidence = run.scenario.trend.rule.confidence
     note = f"Low and high: {confidence:.0%} interval of the {grouping}-month fit, which the budget uses."
     return Exhibit("Trend by log-linear regression", frame, dict.fromkeys(frame.columns, "%."), note)
