@@ -29,12 +29,13 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except InputError as error:
             click.echo(f"acomodel: {error}", err=True)
             sys.exit(1)
-        except PermissionError as error:
-            click.echo(f"acomodel: {error.filename}: no permission to write here.", err=True)
-            sys.exit(1)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+        except OSError as error:
+            place = error.filename or "output"
+            click.echo(f"acomodel: {place}: cannot be written or read here ({error.strerror or error}).", err=True)
+            sys.exit(1)
         except KeyboardInterrupt:
             click.echo("acomodel: interrupted; nothing half-written is left.", err=True)
             sys.exit(128 + signal.SIGINT)
@@ -66,6 +67,19 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _write_csv(table: Any, out: Path) -> None:
+    """Write a table whole or not at all."""
+    if out.is_dir() or not out.parent.is_dir():
+        wanted = "a file, not a folder, is wanted" if out.is_dir() else f"the folder {out.parent} does not exist"
+        raise InputError(f"{out}: cannot be written; {wanted}.")
+    draft = out.with_name(f".{out.name}.partial")
+    try:
+        table.to_csv(draft, index=False)
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _print_json(document: Any) -> None:
@@ -122,9 +136,7 @@ def sweep(scenario: Path, changes: tuple[str, ...], as_json: bool, out: Path | N
     tried = {key: [_value(v) for v in value.split(",")] for key, value in map(_setting, changes)}
     table = run_all(load_scenario(scenario), tried)
     if out is not None:
-        draft = out.with_name(f".{out.name}.partial")
-        table.to_csv(draft, index=False)
-        draft.replace(out)
+        _write_csv(table, out)
     if as_json:
         _print_json(json.loads(table.to_json(orient="records", double_precision=15)))
     elif out is None:
@@ -178,9 +190,7 @@ def replay(files: tuple[Path, ...], as_json: bool, year: int | None, out: Path |
 
     result = settle_all(files, year=year)
     if out is not None:
-        draft = out.with_name(f".{out.name}.partial")
-        result.rows.to_csv(draft, index=False)
-        draft.replace(out)
+        _write_csv(result.rows, out)
     if as_json:
         _print_json(result.to_json())
         return

@@ -87,7 +87,7 @@ class Rules:
         if row is None:
             raise InputError(
                 f"the {self.program.upper()} rules have no '{parameter}' for '{track}' in {self.year}; "
-                f"known tracks are {', '.join(self.tracks())}.{nearest(track, self.tracks())}"
+                f"known tracks are {', '.join(self.tracks()) or 'none before 2013'}.{nearest(track, self.tracks())}"
             )
         try:
             value: float | str = float(row["value"])

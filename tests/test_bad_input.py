@@ -45,7 +45,7 @@ SCENARIO_FAULTS = {
     "negative spending": (HACKENSACK, ("actual = 192081207.0", "actual = -1.0"), "years.1.actual: found -1; at least 0"),
     "quality score of 89": (HACKENSACK, ("0.894308036\n\n", "89.4\n\n"), "89.4 percent is 0.894"),
     "two benchmarks": (TOOLKIT, ("benchmark_pmpm = 434", "benchmark_pmpm = 434\nbenchmark = 1e6"), "both given; one is wanted"),
-    "no spending": (HACKENSACK, ("actual = 192081207.0", ""), "one of actual and actual_pmpm is wanted"),
+    "no spending": (HACKENSACK, ("actual = 192081207.0", ""), "neither actual nor actual_pmpm is given"),
     "same label twice": (TOOLKIT, ('label = "2011"', 'label = "2012"'), "the label '2012' stands twice"),
     "half a budget": (TOOLKIT, ("[benchmark]\n", "[other_benchmark]\n"), "unknown key 'other_benchmark'"),
     "no years": (TOOLKIT, ("[[years]]", "[[periods]]"), "unknown key 'periods'"),

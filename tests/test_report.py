@@ -217,6 +217,32 @@ def test_every_exhibit_and_chart_shows_itself(name):
         assert "aria-label='a chart &amp; its words'" in picture._repr_html_()
 
 
+def bars(axis):
+    """Ends of the bars of a chart, in the order drawn."""
+    return [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_y(), bar.get_height()) for bar in axis.patches]
+
+
+def test_tornado_draws_the_figures_of_the_table():
+    result = run(load_scenario(SCENARIOS / "commercial-two-sided.toml"))
+    table = result.one_way().table.iloc[::-1]
+    drawn = bars(plots.tornado(result))
+    ends = [end for row in table[["at_low", "at_high"]].to_numpy() / 1e6 for end in row]
+    assert [max(right, left, key=lambda v: abs(v - result.one_way().base / 1e6)) for left, right, *_ in drawn] == (
+        pytest.approx(ends)
+    )
+    assert plots.tornado(result).get_yticklabels()[-1].get_text().startswith("Annual trend")
+
+
+def test_waterfalls_end_where_the_figures_do():
+    result = run(load_scenario(SCENARIOS / "commercial-two-sided.toml"))
+    heights = [bar[3] for bar in bars(plots.settlement_steps(result))]
+    assert heights == pytest.approx(result.settlement.walk().to_numpy() / 1e6)
+    drawn = bars(plots.benchmark_steps(result))
+    assert drawn[-1][3] == pytest.approx(result.budget.benchmark.pmpm)
+    levels = [bottom + height for *_, bottom, height in drawn[:-1]]
+    assert levels == pytest.approx(result.budget.benchmark.steps["pmpm"].to_numpy())
+
+
 def test_a_stated_benchmark_has_no_budget_chapter(tmp_path):
     folder = propose(SCENARIOS / "hackensack-2014.toml", tmp_path / "hackensack")
     assert not (folder / "budget.html").exists()

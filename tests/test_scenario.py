@@ -1,6 +1,7 @@
 """Scenarios: strict, frozen, extended, written back; runs, sweeps and comparisons."""
 
 import dataclasses
+import shutil
 
 import pandas as pd
 import pytest
@@ -80,12 +81,13 @@ def test_run_settles_with_the_one_settle(scenario):
     for i, terms in enumerate(result.terms):
         year = scenario.years[i]
         members = year.members or year.member_months / 12
+        score = 1.0 if year.quality_score is None else year.quality_score
         again = settle(
             lines["benchmark"].iloc[i],
             lines["actual"].iloc[i],
             terms,
             members=members,
-            quality_score=year.quality_score,
+            quality_score=score,
         )
         assert again.payment == lines["payment"].iloc[i]
 
@@ -149,6 +151,25 @@ def test_comparison_adds_up_and_names_what_changed():
     assert set(bridge.changes.index) == set(new)
 
 
+def test_comparison_takes_each_part_with_its_own_tables(tmp_path):
+    shutil.copytree(SCENARIOS, tmp_path / "s")
+    path = tmp_path / "s" / "toolkit-2010.toml"
+    for name, old, new in [
+        ("toolkit-2010/trend.csv", "2010,Pharmacy,1.05", "2010,Pharmacy,1.25"),
+        ("toolkit-2010/experience.csv", "1500000,180000", "1800000,180000"),
+    ]:
+        table = tmp_path / "s" / name
+        text = table.read_text(encoding="utf-8")
+        assert old in text
+        table.write_text(text.replace(old, new), encoding="utf-8")
+    before, after = run(load_scenario(SCENARIOS / "toolkit-2010.toml")), run(load_scenario(path))
+    steps = compare(before, after).steps
+    assert steps.loc["after", "payment"] == pytest.approx(after.headline()["payment"])
+    assert steps.loc["experience", "change"] > 0
+    assert steps.loc["trend", "change"] > 0
+    assert list(steps.index) == ["before", "experience", "trend", "after"]
+
+
 def test_comparison_of_a_run_with_itself_is_empty(scenario):
     bridge = compare(run(scenario), run(scenario))
     assert list(bridge.steps.index) == ["before", "after"]
@@ -161,8 +182,6 @@ def test_comparison_wants_one_headline():
 
 
 def test_large_claims_of_a_settled_year_are_left_out(tmp_path):
-    import shutil
-
     shutil.copytree(SCENARIOS, tmp_path / "s")
     table = tmp_path / "s" / "commercial-two-sided" / "large_claims.csv"
     scenario = load_scenario(tmp_path / "s" / "commercial-two-sided.toml")

@@ -15,7 +15,7 @@ from acomodel.inputs import InputError
 from acomodel.rates import Numeric
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class BenchmarkSettings:
     """Which year the benchmark is for, and how its steps are rounded."""
 
@@ -97,7 +97,7 @@ def projected_benchmark(
     base_label : str
         Name of the first step.
     rounding : {"none", "printed"}
-        Only a label here: the caller hands in factors rounded or not.
+        Whether PMPM is rounded to cents after each step; factors are taken as given.
 
     Returns
     -------
@@ -132,8 +132,9 @@ def projected_benchmark(
     rows = [(base_label, float("nan"), baseline_pmpm, baseline_pmpm)]
     level = baseline_pmpm
     for name, factor in factors.items():
-        rows.append((name, factor, level * (factor - 1), level * factor))
-        level *= factor
+        after = round(level * factor, 2) if rounding == "printed" else level * factor
+        rows.append((name, factor, after - level, after))
+        level = after
     steps = pd.DataFrame(rows, columns=["step", "factor", "change", "pmpm"]).set_index("step")
     return Benchmark(steps, level, member_months, rounding)
 

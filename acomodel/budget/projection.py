@@ -25,7 +25,7 @@ def _rates(value: Any) -> Any:
 Rates = Annotated[tuple[Rate, ...], BeforeValidator(_rates)]
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class BlendWeights:
     """Weights of the trends that are blended; they sum to 1."""
 
@@ -42,7 +42,7 @@ class BlendWeights:
         return self
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class TrendSettings:
     """Which trend carries the baseline to the contract year."""
 

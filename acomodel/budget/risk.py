@@ -11,7 +11,7 @@ from acomodel.inputs import InputError
 from acomodel.rates import Numeric
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class RiskSettings:
     """How the change in the population's risk enters the budget."""
 
@@ -130,4 +130,20 @@ def age_sex_factors(table: pd.DataFrame, base: str, current: str) -> tuple[float
             known = ", ".join(table["period"].unique())
             raise InputError(f"demographics: no period '{period}'; the table holds {known}")
         found.append(age_sex_factor(rows["members"], rows["factor"]))
+    if "age_band" in table:
+        _check_same_cells(table, base, current)
     return found[0], found[1]
+
+
+def _check_same_cells(table: pd.DataFrame, base: str, current: str) -> None:
+    """Refuse two periods that do not hold the same cells with the same factors."""
+    both = table[table["period"].isin([base, current])]
+    cells = both["age_band"] + ", " + both["sex"]
+    counts = cells.value_counts()
+    if base != current and (counts < 2).any():
+        raise InputError(
+            f"demographics: '{counts.idxmin()}' stands in only one of {base} and {current}; give 0 members in the other"
+        )
+    spread = both["factor"].groupby(cells).agg(lambda f: f.max() - f.min())
+    if (spread > 0).any():
+        raise InputError(f"demographics: '{spread.idxmax()}' has one factor in {base} and another in {current}")

@@ -11,7 +11,7 @@ from acomodel.inputs import InputError
 from acomodel.rates import Numeric
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class LargeClaimSettings:
     """How large claims are kept from moving the budget and the settlement."""
 

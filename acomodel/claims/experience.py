@@ -161,6 +161,47 @@ def trend_report(report: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def check_whole(experience: pd.DataFrame, period: str) -> None:
+    """
+    Refuse experience in which a category lacks a period or exposure differs between categories.
+
+    Parameters
+    ----------
+    experience : pandas.DataFrame
+        Rows of the table `experience` or `monthly` of the data dictionary.
+    period : {"year", "month"}
+        Column of the period.
+
+    Raises
+    ------
+    InputError
+        A category without a row in some period, or two exposures in one period: a misspelt category or a
+        missing row would otherwise leave the total without a word.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"year": [2023, 2024, 2024], "service_category": ["Lab", "Lab", "lab"]})
+    >>> check_whole(rows.assign(member_months=10.0), "year")
+    Traceback (most recent call last):
+    acomodel.inputs.InputError: experience: 'lab' has no row for 2023; every category needs one in each year
+    """
+    periods = sorted(experience[period].unique())
+    for category, rows in experience.groupby("service_category", sort=False):
+        lacking = [p for p in periods if p not in set(rows[period])]
+        if lacking:
+            raise InputError(
+                f"experience: '{category}' has no row for {lacking[0]}; every category needs one in each {period}"
+            )
+    exposure = experience.groupby(period)["member_months"]
+    differs = exposure.max() > exposure.min()
+    if differs.any():
+        at = differs[differs].index[0]
+        raise InputError(
+            f"experience: {at} has {exposure.min()[at]:,.10g} member months in one category and "
+            f"{exposure.max()[at]:,.10g} in another; the same members stand behind all of them"
+        )
+
+
 def annual_from_monthly(monthly: pd.DataFrame) -> pd.DataFrame:
     """
     Annual experience from monthly, for the calendar years that have all twelve months.

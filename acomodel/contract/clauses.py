@@ -80,16 +80,18 @@ class Clauses:
             raise InputError(f"settle: {clause} = 'size' wants at least 100 members; found {np.min(members):,g}")
         return np.where(by_size, table, fixed)
 
-    def quality_factor(self, score: np.ndarray) -> np.ndarray:
-        """Part of the sharing rate that a quality score earns."""
+    def quality_factor(self, score: np.ndarray, standard: np.ndarray) -> np.ndarray:
+        """Part of the sharing rate that a quality score, or the way the standard was met, earns."""
         steps = np.zeros(np.broadcast_shapes(self.shape, score.shape))
         for code, contract in enumerate(self.distinct):
             for since, part in contract.quality_ladder:
                 steps = np.where((self.codes == code) & (score >= since), part, steps)
-        counts = ~self.states("quality_method", "none")
+        by_standard = self.states("quality_method", "standard")
+        counts = ~(self.states("quality_method", "none") | by_standard)
         factor = np.where(self.states("quality_method", "multiplier"), score, 1.0)
         factor = np.where(self.states("quality_method", "ladder"), steps, factor)
-        return np.where(counts & (score < self["quality_gate"]), 0.0, factor)
+        factor = np.where(by_standard & (standard == "alternative"), score, factor)
+        return np.where((counts & (score < self["quality_gate"])) | (standard == "failed"), 0.0, factor)
 
     def loss_rate(self, final_sharing_rate: np.ndarray, score: np.ndarray) -> np.ndarray:
         """ACO's share of losses by the contract's method, between its floor and ceiling."""

@@ -109,6 +109,10 @@ def terms(
     """
     if program != "mssp":
         raise InputError(f"no rule table for the programme '{program}'; 'mssp' is the one there is")
+    if not isinstance(performance_year, int):
+        raise InputError(f"performance year: found {performance_year!r}; a whole number is wanted")
+    if agreement_start is not None and agreement_start > performance_year:
+        raise InputError(f"an agreement that starts in {agreement_start} has no performance year {performance_year}")
     rules = Rules(program, performance_year, agreement_start)
     sharing_rate = cast(float, rules.value("sharing_rate", track).value)
     numbers = {name: rules.number(name, track) for name in _NUMBERS}
@@ -124,11 +128,12 @@ def terms(
     if clauses.get("below_msr_factor"):
         clauses["below_msr_members"] = int(rules.number("below_msr_members", track) or 0)
     score_method = rules.text("quality_method", track) == "score"
+    beyond = f" ({rules.beyond()})" if rules.beyond() else ""
     return Terms(
-        name=f"MSSP {track}, performance year {performance_year}",
+        name=f"MSSP {track}, performance year {performance_year}{beyond}",
         sharing_rate=sharing_rate,
         msr=_threshold(rules, track, msr),
-        quality_method="multiplier" if score_method else "none",
+        quality_method="multiplier" if score_method else "standard",
         loss_method=cast(Any, rules.text("loss_method", track)),
         **clauses,
     )

@@ -48,6 +48,9 @@ LINES: dict[str, tuple[str, str, str]] = {
 """Label, display format and plain-words formula of every line, in the order they are worked out."""
 
 
+STANDARDS = ("met", "alternative", "failed")
+"""Ways of meeting a programme's quality standard."""
+
 TIE = 1e-12
 """Rates closer than this are equal: a threshold is met at, not only above; far below a cent in a billion."""
 
@@ -181,6 +184,7 @@ def settle(
     *,
     members: Numeric | None = None,
     quality_score: Numeric = 1.0,
+    quality_standard: Any = "met",
     quality_factor: Numeric | None = None,
     revenue: Numeric | None = None,
     disaster_adjustment: Numeric = 0.0,
@@ -201,6 +205,9 @@ def settle(
         Members the thresholds by size depend on; needed where a threshold is "size". [members]
     quality_score : numeric
         Score as measured, 0 to 1. [share]
+    quality_standard : str or array of str
+        How the programme's quality standard was met: "met", "alternative" or "failed". A failed standard
+        earns nothing under any terms; the alternative counts where the terms go by the standard.
     quality_factor : numeric, optional
         What the score does to the sharing rate, 0 to 1, where the programme settles it outside the
         score; by default the terms derive it from the score. [share]
@@ -252,7 +259,7 @@ def settle(
     '2,832,988'
     """
     contract = Clauses(terms)
-    inputs = [benchmark, actual, members, quality_score, quality_factor, revenue]
+    inputs = [benchmark, actual, members, quality_score, quality_standard, quality_factor, revenue]
     inputs += [disaster_adjustment, advance_balance, eligible]
     index = next((x.index for x in inputs if isinstance(x, pd.Series)), None)
     try:
@@ -280,7 +287,11 @@ def settle(
     owes = (savings < 0) & (-savings_rate >= mlr - TIE) & may_share
     beyond = contract.states("share_from", "threshold")
 
-    factor = contract.quality_factor(score)
+    standard = np.asarray(quality_standard)
+    if not np.isin(standard, STANDARDS).all():
+        odd = standard[~np.isin(standard, STANDARDS)].flat[0]
+        raise InputError(f"settle: quality_standard is '{odd}'; one of {', '.join(STANDARDS)} is wanted")
+    factor = contract.quality_factor(score, standard)
     if quality_factor is not None:
         factor = number("quality_factor", quality_factor, low=0.0, high=1.0)
     final_sharing_rate = contract["sharing_rate"] * factor * np.where(reduced, contract["below_msr_factor"], 1.0)

@@ -54,9 +54,10 @@ class Terms:
     mlr: Share | Literal["size", "msr"] = Field(
         default="msr", description="minimum loss rate; 'msr' for the mirror of the savings side [share of benchmark]"
     )
-    quality_method: Literal["none", "multiplier", "gate", "ladder"] = Field(
+    quality_method: Literal["none", "multiplier", "gate", "ladder", "standard"] = Field(
         default="none",
-        description="what the quality score does: nothing, multiplies the sharing rate, opens it, or sets its step",
+        description="what quality does to the sharing rate: nothing, multiplies it, opens it, sets its step, or "
+        "grants it to those who meet the programme's standard",
     )
     quality_gate: Share = Field(default=0.0, description="least quality score at which savings are shared [share]")
     quality_ladder: Pairs = Field(
@@ -107,6 +108,17 @@ class Terms:
         if ends and not math.isinf(ends[-1]):
             raise ValueError("the last corridor must end at inf")
         return self
+
+    @property
+    def needs_quality_score(self) -> bool:
+        """Whether the payment depends on a measured score."""
+        scored = self.quality_method in ("multiplier", "gate", "ladder")
+        return scored or self.loss_method == "one_minus_rate_times_quality"
+
+    @property
+    def needs_revenue(self) -> bool:
+        """Whether a cap or limit refers to participants' revenue."""
+        return self.savings_cap_revenue is not None or self.loss_limit_revenue is not None
 
     @property
     def two_sided(self) -> bool:

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 from acomodel.exhibit import Exhibit, Shown, show
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class Range:
     """Two values of one setting to try against its base."""
 
@@ -29,7 +29,7 @@ class Range:
         return self
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class Grid:
     """Two settings whose values are tried against each other."""
 
@@ -39,7 +39,7 @@ class Grid:
     column_values: list[float] = Field(description="its values", min_length=1)
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class SensitivitySettings:
     """Which assumptions are moved, and how far; sensible ones where nothing is said."""
 

@@ -14,8 +14,8 @@ from acomodel.budget.projection import blend, project, uniform_trend
 from acomodel.budget.risk import age_sex_factors, risk_ratio
 from acomodel.budget.trend import Measure, TrendFit, TrendRule, all_categories, fit_trend
 from acomodel.budget.truncation import excess_by_period, large_claim_factor
-from acomodel.claims.experience import annual_from_monthly, cost_utilization_report, trend_report
-from acomodel.inputs import InputError, read_table
+from acomodel.claims.experience import annual_from_monthly, check_whole, cost_utilization_report, trend_report
+from acomodel.inputs import InputError, dictionary, read_table
 from acomodel.workbench.scenario import Scenario
 
 _KEYS = {
@@ -67,9 +67,11 @@ class Tables:
         """Cost and utilization by year and category, from annual or monthly experience."""
         annual = self.experience
         if annual is None and self.monthly is not None:
+            check_whole(self.monthly, "month")
             annual = annual_from_monthly(self.monthly)
         if annual is None:
             raise InputError("experience: neither a table nor monthly experience is given")
+        check_whole(annual, "year")
         return cost_utilization_report(annual)
 
     @cached_property
@@ -77,11 +79,16 @@ class Tables:
         """Trend factors from year to year; None with a single year."""
         return trend_report(self.report) if self.report.index.unique("year").size > 1 else None
 
+    def fingerprints(self) -> dict[str, object]:
+        """Hash of each table's figures, by name."""
+        return {name: self.fingerprint(name)["sha256"] for name in self.given()}
+
     def fingerprint(self, name: str) -> dict[str, object]:
         """Rows, sums and a hash of a table's figures; labels of claimants are left out."""
         frame = getattr(self, name).drop(columns=["claimant"], errors="ignore")
         text = frame.to_csv(index=False, float_format="%.12g")
-        sums = {c: float(frame[c].sum()) for c in frame.select_dtypes("number") if c not in ("year", "factor")}
+        units = dictionary().query("table == @name").set_index("column")["unit"]
+        sums = {c: float(frame[c].sum()) for c in frame if units.get(c) in ("$", "members", "services")}
         return {
             "table": name,
             "rows": len(frame),

@@ -70,14 +70,13 @@ def compare(before: Run, after: Run) -> Bridge:
         {"before": [str(old.get(k, "")) for k in kept], "after": [str(new.get(k, "")) for k in kept]},
         index=pd.Index(kept, name="setting"),
     )
-    parts = [part for part in _ORDER if getattr(first, part) != getattr(last, part)]
-    if first.folder != last.folder and parts:
-        parts = [part for part in _ORDER if getattr(first, part) is not None or getattr(last, part) is not None]
     level = float(before.headline()["payment"])
     rows, mixed, tables = [("before", 0.0, level)], first, before.tables
-    for part in parts:
-        mixed = dataclasses.replace(mixed, **{part: getattr(last, part)})
-        tables = tables.with_part(part, after.tables)
+    for part in _ORDER:
+        exchanged = tables.with_part(part, after.tables)
+        if getattr(first, part) == getattr(last, part) and exchanged.fingerprints() == tables.fingerprints():
+            continue
+        mixed, tables = dataclasses.replace(mixed, **{part: getattr(last, part)}), exchanged
         value = headline_value(mixed, figures_of(mixed, tables), "payment")
         rows.append((part, value - level, value))
         level = value

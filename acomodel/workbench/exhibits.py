@@ -9,7 +9,9 @@ from html import escape
 import pandas as pd
 
 from acomodel.budget.trend import WORDS, trend_study
+from acomodel.contract.mssp import ProgramTerms
 from acomodel.exhibit import Exhibit, show, suppress_small_cells
+from acomodel.programs import Rules
 from acomodel.workbench.model import Run
 
 NO_BUDGET = "The scenario states its benchmark, so no budget is built here."
@@ -58,7 +60,12 @@ def summary(run: Run) -> Note:
             else "; no downside risk."
         ),
     ]
-    if head["earns"]:
+    kind = scenario.terms
+    if isinstance(kind, ProgramTerms) and (beyond := Rules(kind.program, year.performance_year).beyond()):
+        points.append(f"Rules of the programme: {beyond}.")
+    if head["earns"] and head["final_sharing_rate"] == 0:
+        points.append("The threshold is reached, but quality was not, so nothing is paid.")
+    elif head["earns"]:
         points.append(
             f"Final sharing rate {head['final_sharing_rate']:.2%} on {_dollars(head['shared_savings'])} of savings to "
             "be shared."
@@ -111,6 +118,7 @@ def terms(run: Run) -> Exhibit:
         "none": "does not change the sharing rate",
         "multiplier": "multiplies the sharing rate",
         "gate": f"opens sharing at a score of {agreed.quality_gate:.0%}",
+        "standard": "full rate where the standard is met; rate × score at the alternative standard; else none",
         "ladder": "; ".join(f"from {s:.0%}: {part:.0%} of the rate" for s, part in agreed.quality_ladder),
     }[agreed.quality_method]
     losses = {
@@ -138,6 +146,12 @@ def terms(run: Run) -> Exhibit:
     if agreed.two_sided:
         rows["Loss threshold"] = threshold(agreed.mlr)
         rows["Limit on losses"] = _limits(agreed.loss_limit_benchmark, agreed.loss_limit_revenue)
+    kind = run.scenario.terms
+    if isinstance(kind, ProgramTerms) and not kind.revenue_limit:
+        rules = Rules(kind.program, run.scenario.years[position].performance_year, kind.agreement_start)
+        left_out = rules.number("loss_limit_revenue", kind.track)
+        if left_out is not None:
+            rows["Limit by revenue"] = f"{left_out:.0%} of participants' revenue, left out here (terms.revenue_limit)"
     if agreed.corridors:
         bands, low = [], 0.0
         for high, part in agreed.corridors:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from acomodel.outlook.sensitivity import Grid, OneWay, Range, one_way, two_way
 from acomodel.rates import MONTHS
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, Tables, make_budget, read_tables, table_files
-from acomodel.workbench.scenario import Scenario, change
+from acomodel.workbench.scenario import Scenario, change, load_scenario
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -251,6 +252,7 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
         spent = year.actual if year.actual is not None else (year.actual_pmpm or 0.0) * months
         benchmark.append(agreed * (1 + year.benchmark_adjustment))
         actual.append((spent - removed.get(year.label, 0.0)) * (1 + year.actual_adjustment))
+    _check_years(scenario, terms)
     clauses = [_clauses(scenario, position) for position in range(len(scenario.years))]
     gathered: dict[str, Any] = {}
     for name in clauses[0]:
@@ -258,18 +260,38 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
         missing = [year.label for year, value in zip(scenario.years, values, strict=True) if value is None]
         if missing and len(missing) < len(values):
             raise InputError(f"{scenario.path}: years: '{missing[0]}' gives no {name}, as other years do.")
-        gathered[name] = None if missing else np.array(values, dtype=float)
+        gathered[name] = None if missing else np.array(values)
     return budget, terms, settle(np.array(benchmark), np.array(actual), terms, **gathered)
 
 
-def _clauses(scenario: Scenario, position: int) -> dict[str, float | None]:
+def _check_years(scenario: Scenario, terms: tuple[Terms, ...]) -> None:
+    """Refuse a year that lacks what its terms depend on, or gives what they have no clause for."""
+    for position, (year, agreed) in enumerate(zip(scenario.years, terms, strict=True)):
+        key = f"years.{position}"
+        alternative = agreed.quality_method == "standard" and year.quality_standard == "alternative"
+        if year.quality_score is None and (agreed.needs_quality_score or alternative):
+            raise InputError(f"{key}.quality_score: missing; the payment for {year.label} depends on it")
+        if year.quality_standard == "alternative" and agreed.quality_method != "standard":
+            raise InputError(f"{key}.quality_standard: found 'alternative'; the terms know no such standard")
+        if year.revenue is not None and not agreed.needs_revenue:
+            hint = "; set terms.revenue_limit = true to limit losses by it" if scenario.of_programme else ""
+            raise InputError(f"{key}.revenue: given, but no clause of the terms uses it{hint}")
+        if year.revenue is None and agreed.needs_revenue:
+            raise InputError(f"{key}.revenue: missing; a cap or limit of the terms refers to it")
+        by_size = agreed.msr == "size" or (agreed.two_sided and agreed.mlr == "size")
+        if by_size and _clauses(scenario, position)["members"] is None:
+            raise InputError(f"{key}.members: missing; the threshold of {year.label} goes by the number of members")
+
+
+def _clauses(scenario: Scenario, position: int) -> dict[str, Any]:
     """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
     year = scenario.years[position]
     months = year.member_months or (scenario.benchmark.member_months if scenario.benchmark else None)
     members = year.members if year.members is not None else (months / MONTHS if months else None)
     return {
         "members": members,
-        "quality_score": year.quality_score,
+        "quality_score": 1.0 if year.quality_score is None else year.quality_score,
+        "quality_standard": year.quality_standard,
         "revenue": year.revenue,
         "disaster_adjustment": year.disaster_adjustment,
         "advance_balance": year.advance_balance,
@@ -288,14 +310,14 @@ def headline_value(
     return float(np.asarray(getattr(settlement, line))[scenario.headline()])
 
 
-def run(scenario: Scenario, tables: Tables | None = None) -> Run:
+def run(scenario: Scenario | str | Path, tables: Tables | None = None) -> Run:
     """
     Run a scenario: tables, budget, benchmark, settlement of every year.
 
     Parameters
     ----------
-    scenario : Scenario
-        Settings, from `load_scenario` or `change`.
+    scenario : Scenario, str or Path
+        Settings, from `load_scenario` or `change`; or the file to read them from.
     tables : Tables, optional
         Tables already read for a scenario that points at the same files.
 
@@ -308,6 +330,8 @@ def run(scenario: Scenario, tables: Tables | None = None) -> Run:
     InputError
         A table at fault, or settings that the tables or the terms cannot serve.
     """
+    if not isinstance(scenario, Scenario):
+        scenario = load_scenario(scenario)
     tables = read_tables(scenario) if tables is None else tables
     budget, terms, settlement = figures_of(scenario, tables)
     return Run(scenario, tables, budget, terms, settlement, assumptions_of(scenario, tables, budget))
@@ -373,7 +397,7 @@ def default_ranges(scenario: Scenario) -> list[Range]:
         if name != "benchmark_adjustment" or scenario.trend is None:
             ranges.append(Range(f"years.{at}.{name}", base - step, base + step, words))
     terms = scenario.terms
-    if isinstance(terms, ProgramTerms) or terms.quality_method != "none":
+    if year.quality_score is not None:
         low, high = max(0.0, year.quality_score - 0.1), min(1.0, year.quality_score + 0.1)
         ranges.append(Range(f"years.{at}.quality_score", low, high, "Quality score, ± 10 points"))
     if isinstance(terms, Terms) and isinstance(terms.msr, float):

@@ -33,6 +33,10 @@ CHAPTERS = {
 """Notebooks of a report and the headings of their pages, the reader's first page first."""
 
 
+STARTS = 3
+"""Times a kernel is started before giving up: two that start at once may be handed the same port, and one dies."""
+
+
 def notebooks_folder() -> Path:
     """
     Folder of the notebooks: beside the package in a checkout, or in the current folder.
@@ -93,15 +97,21 @@ def render(notebook: str | Path, scenario: str | Path, output: str | Path) -> Pa
     relative = os.path.relpath(scenario.resolve(), output.parent.resolve())
     draft = output.with_name(f".{output.stem}.partial.ipynb")
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(draft),
-            parameters={"scenario": relative.replace(os.sep, "/"), "output": "."},
-            resources={"metadata": {"path": str(output.parent)}},  # `cwd` would move this whole process
-            progress_bar=False,
-            log_output=False,
-            extra_arguments=["--IPKernelApp.log_level=40"],
-        )
+        for start in range(STARTS):
+            try:
+                papermill.execute_notebook(
+                    str(notebook),
+                    str(draft),
+                    parameters={"scenario": relative.replace(os.sep, "/"), "output": "."},
+                    resources={"metadata": {"path": str(output.parent)}},  # `cwd` would move this whole process
+                    progress_bar=False,
+                    log_output=False,
+                    extra_arguments=["--IPKernelApp.log_level=40"],
+                )
+                break
+            except RuntimeError as error:
+                if start + 1 == STARTS:
+                    raise InputError(f"{notebook.name}: the Python kernel did not start: {error}") from None
         draft.replace(output)
     except papermill.PapermillExecutionError as error:
         raise InputError(f"{notebook.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from None
@@ -139,10 +149,12 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
     loaded = load_scenario(scenario)
     result = run(loaded)
     target = Path(out) if out is not None else Path("reports") / loaded.name
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / "manifest.json").exists())):
-        raise InputError(f"{target}: exists and is no report; name another folder with --out.")
+    _check_replaceable(target)
     source = notebooks_folder()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target.parent}: this folder cannot be made ({error.strerror}).") from None
     stage = target.with_name(f".{target.name}.partial")
     shutil.rmtree(stage, ignore_errors=True)
     try:
@@ -177,6 +189,19 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
     return target
 
 
+def _check_replaceable(target: Path) -> None:
+    """Refuse a folder that holds anything but a report of ours: the new report replaces it whole."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f"{target}: this is a file; name a folder with --out.")
+    written = {"index.html", "results.json", "assumptions.csv", "scenario.toml", "manifest.json", "notebooks", "inputs"}
+    written |= {_page_name(name) for name in CHAPTERS}
+    foreign = sorted(path.name for path in target.iterdir() if path.name not in written)
+    if foreign:
+        raise InputError(f"{target}: holds '{foreign[0]}', which is not of a report; name another folder with --out.")
+
+
 def _put_in_place(stage: Path, target: Path) -> None:
     """Exchange a finished stage for the report folder; the earlier one goes only when the new one stands."""
     before = target.with_name(f".{target.name}.before")
@@ -200,7 +225,6 @@ def results_text(result: Run) -> str:
 def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
     """Results, assumptions, manifest, resolved scenario and its tables."""
     named = table_files(scenario)
-    (stage / "inputs").mkdir()
     keys = {
         "experience": "experience.table",
         "monthly": "experience.monthly",
@@ -208,7 +232,10 @@ def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
         "large_claims": "large_claims.table",
         "trend": "trend.table",
     }
-    for table in named:
+    kept = named if scenario.report.keep_inputs else {}
+    if kept:
+        (stage / "inputs").mkdir()
+    for table in kept:
         getattr(result.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
     moved = change(scenario, {keys[table]: f"inputs/{table}.csv" for table in named}) if named else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")
@@ -301,11 +328,12 @@ def _overview(result: Run) -> str:
     kept = {
         "results.json": "every figure, unrounded",
         "assumptions.csv": "every assumption with its source",
-        "scenario.toml": "every setting in force; running it again gives the same results",
+        "scenario.toml": "every setting in force, to be run again",
         "manifest.json": "versions, data fingerprints, time",
         "notebooks/": "the executed notebooks",
-        "inputs/": "the tables read",
     }
+    if result.scenario.report.keep_inputs and result.tables.given():
+        kept["inputs/"] = "the tables read: claimants unnamed, small cells included; leave it out when handing this on"
     stored = "".join(f"<li><a href='{name}'>{name}</a>: {escape(words)}</li>" for name, words in kept.items())
     return (
         f"<h2>Result</h2>{summary(result)._repr_html_()}{key_figures(result)._repr_html_()}"

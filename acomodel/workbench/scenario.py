@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
@@ -25,7 +25,7 @@ from acomodel.inputs import InputError, nearest, read_text
 from acomodel.outlook.sensitivity import SensitivitySettings
 from acomodel.workbench.faults import fault_in, known_beside
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -39,6 +39,7 @@ class ReportSettings:
     date: str = Field(default="", description="date of the report")
     information_date: str = Field(default="", description="date through which information was considered")
     limits: str = Field(default="", description="limits on use, in addition to the standing ones")
+    keep_inputs: bool = Field(default=True, description="whether the report folder holds the tables read")
     show_small_cells: bool = Field(default=False, description="whether cells of 1 to 10 members are printed")
 
 
@@ -54,7 +55,10 @@ class YearSettings:
     actual_pmpm: float | None = Field(default=None, ge=0, description="actual or expected spending [$ PMPM]")
     member_months: float | None = Field(default=None, gt=0, description="exposure of the period [member months]")
     members: float | None = Field(default=None, gt=0, description="members on whom thresholds by size depend [members]")
-    quality_score: Share = Field(default=1.0, description="quality score as measured [share]")
+    quality_score: Share | None = Field(default=None, description="quality score as measured [share]")
+    quality_standard: Literal["met", "alternative", "failed"] = Field(
+        default="met", description="how the programme's quality standard was met"
+    )
     revenue: float | None = Field(default=None, ge=0, description="participants' revenue that limits refer to [$]")
     disaster_adjustment: float = Field(default=0.0, ge=0, description="losses forgiven for extreme circumstances [$]")
     advance_balance: float = Field(default=0.0, ge=0, description="advance payments to be recouped [$]")
@@ -67,8 +71,10 @@ class YearSettings:
     def _one_of_each(self) -> YearSettings:
         if self.benchmark is not None and self.benchmark_pmpm is not None:
             raise ValueError("benchmark and benchmark_pmpm are both given; one is wanted")
-        if (self.actual is None) == (self.actual_pmpm is None):
-            raise ValueError("one of actual and actual_pmpm is wanted")
+        if self.actual is not None and self.actual_pmpm is not None:
+            raise ValueError("actual and actual_pmpm are both given; one is wanted")
+        if self.actual is None and self.actual_pmpm is None:
+            raise ValueError("neither actual nor actual_pmpm is given; one is wanted")
         if self.member_months is None and (self.benchmark_pmpm is not None):
             raise ValueError("benchmark_pmpm needs member_months")
         return self
@@ -168,6 +174,11 @@ class Scenario:
     def folder(self) -> Path:
         """Folder that the scenario's files are relative to."""
         return self.path.parent
+
+    @property
+    def of_programme(self) -> bool:
+        """Whether the terms are those of a programme."""
+        return isinstance(self.terms, ProgramTerms)
 
     def headline(self) -> int:
         """Position of the year the report leads with: the budget's year, else the last."""

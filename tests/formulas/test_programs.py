@@ -95,6 +95,14 @@ def test_a_year_beyond_the_table_takes_the_newest_row_and_says_so():
     assert not any("stands in" in rule.note for rule in rules_used("ENHANCED", 2024))
 
 
+def test_a_tracks_own_row_comes_before_one_for_all(monkeypatch):
+    columns = ["parameter", "track", "effective_from", "agreement_from", "value", "unit", "source", "note"]
+    rows = [["cap", "A", "2013", "", "0.1", "", "s", ""], ["cap", "*", "2020", "", "0.3", "", "s", ""]]
+    monkeypatch.setattr("acomodel.programs.rule_table", lambda _: pd.DataFrame(rows, columns=columns))
+    assert Rules("made up", 2022).number("cap", "A") == 0.1
+    assert Rules("made up", 2022).number("cap", "B") == 0.3
+
+
 @pytest.mark.parametrize(
     ("track", "year", "words"),
     [

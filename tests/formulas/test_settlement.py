@@ -109,6 +109,26 @@ def test_vector_equals_scalar(many):
             assert getattr(one, line) == getattr(whole, line)[i], line
 
 
+def test_walk_names_every_clause_that_takes_or_gives():
+    contract = Terms(sharing_rate=0.5, sequestration=0.02, savings_cap_benchmark=0.1)
+    walk = settle(100.0, 60.0, contract, advance_balance=3.0).walk()
+    expected = {"Savings": 40, "Payer's share": -20, "Sequestration": -0.4, "Cap": -9.6, "Advance recouped": -3}
+    assert walk.to_dict() == pytest.approx({**expected, "Payment": 7})
+    limited = dataclasses.replace(TWO, share_from="threshold", loss_limit_benchmark=0.1)
+    walk = settle(100.0, 140.0, limited, disaster_adjustment=2.0).walk()
+    expected = {"Losses": -40, "Within the threshold": 2, "Payer's share": 15.2, "Relief": 2, "Limit on losses": 10.8}
+    assert walk.to_dict() == pytest.approx({**expected, "Payment": -10})
+    assert settle(100.0, 99.0, ONE).walk().to_dict() == {"Savings": 1.0, "Not shared": -1.0, "Payment": 0.0}
+
+
+def test_corridors_count_from_the_benchmark_even_beyond_a_threshold():
+    bands = ((0.05, 1.0), (0.1, 0.5), (math.inf, 0.2))
+    contract = Terms(sharing_rate=1.0, msr=0.03, share_from="threshold", corridors=bands)
+    assert settle(100.0, 88.0, contract).payment == pytest.approx(2 + 2.5 + 0.4)
+    high = dataclasses.replace(contract, msr=0.07)
+    assert settle(100.0, 88.0, high).payment == pytest.approx(1.5 + 0.4)
+
+
 def test_lines_are_the_fields_of_the_result():
     assert list(LINES) == [field.name for field in dataclasses.fields(Settlement)]
 
