@@ -58,9 +58,9 @@ def read_text(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
+        remedy = "save it as 'CSV UTF-8'" if path.suffix.lower() == ".csv" else "save it as UTF-8"
         raise InputError(
-            f"{path}: line {line} holds the byte 0x{raw[error.start]:02X}, which is not UTF-8; "
-            "save the file as 'CSV UTF-8'."
+            f"{path}: line {line} holds the byte 0x{raw[error.start]:02X}, which is not UTF-8; {remedy}."
         ) from None
 
 
@@ -68,6 +68,8 @@ def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a comma separated file, as text and untouched; blank lines are dropped."""
     rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if any(c.strip() for c in row)]
     header = [name.strip() for name in rows[0]]
+    if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), None)):
+        raise InputError(f"{path}: the columns are separated by {mark!r}; save the file with commas between them.")
     if len(rows) == 1:
         raise InputError(f"{path}: the file has a header but no rows.")
     return header, rows[1:]

@@ -75,6 +75,15 @@ SCENARIO_FAULTS = {
     "base that is not there": (TOOLKIT, ('name = "toolkit-2010"', 'extends = "toolkit-2011.toml"\nname = "x"'), "no such file. Did you mean"),
     "table that is not there": (TOOLKIT, ("toolkit-2010/trend.csv", "toolkit-2010/trends.csv"), "no such file. Did you mean 'trend.csv'"),
     "folder for a table": (TOOLKIT, ('"toolkit-2010/trend.csv"', '"toolkit-2010"'), "this is a folder"),
+    "actual given twice": (HACKENSACK, ("actual = 192081207.0", "actual = 192081207.0\nactual_pmpm = 1"), "both given; one is wanted"),
+    "quality score left out": (HACKENSACK, ("quality_score = 0.894308036\n", ""), "years.1.quality_score: missing; the payment for 2014"),
+    "revenue that nothing uses": (HACKENSACK, ("members = 15603", "members = 15603\nrevenue = 1e6"), "no clause of the terms uses it"),
+    "revenue left out": (COMMERCIAL, ("loss_limit_benchmark = 0.1", "loss_limit_revenue = 0.1"), "years.0.revenue: missing"),
+    "members left out": (HACKENSACK, ("members = 16383\n", ""), "years.0.members: missing; the threshold of 2013"),
+    "standard that the terms do not know": (HACKENSACK, ("members = 15603", 'members = 15603\nquality_standard = "alternative"'), "know no such"),
+    "agreement after the year": (HACKENSACK, ("agreement_start = 2012", "agreement_start = 2014"), "starts in 2014 has no performance year 2013"),
+    "endless spending": (HACKENSACK, ("actual = 192081207.0", "actual = inf"), "a finite number is wanted"),
+    "clause beside a programme": (HACKENSACK, ('"Track 1"', '"Track 1"\nsharing_rate = 0.9'), "unknown key 'terms.sharing_rate'. Known there: program, track"),
 }  # fmt: skip
 
 
@@ -110,6 +119,12 @@ FILE_FAULTS = {
     "UTF-16": ("trend", lambda b: b.decode().encode("utf-16"), "not UTF-8"),
     "Excel workbook": ("trend", lambda b: b"PK\x03\x04" + b, "Excel workbook; save it as CSV"),
     "claimant of no period": ("large_claims", lambda b: b.replace(b"baseline", b"2015"), "period '2015' is neither 'baseline' nor"),
+    "semicolons": ("trend", lambda b: b.replace(b",", b";"), "separated by ';'; save the file with commas"),
+    "category misspelt in one year": ("experience", lambda b: b.replace(b"2008,Pharmacy", b"2008,pharmacy", 1), "'Pharmacy' has no row for 2008"),
+    "row missing": ("experience", lambda b: b.replace(b"2007,DME", b"2009,DME", 1), "has no row for"),
+    "exposure that differs": ("experience", lambda b: b.replace(b"60000,", b"6000,", 1), "2008 has 6,000 member months in one category and 60,000"),
+    "age band in one period only": ("demographics", lambda b: b.replace(b"2009-04,65+,F", b"2009-04,66+,F"), "stands in only one of 2008-06 and 2009-04"),
+    "factor that differs": ("demographics", lambda b: b.replace(b"65+,F,2.646", b"65+,F,2.7", 1), "'65+, F' has one factor in 2008-06 and another"),
     "no dollars and no PMPM": ("experience", lambda b: b.replace(b"51.59", b"", 1), "neither dollars with member months nor an allowed PMPM"),
 }  # fmt: skip
 
@@ -158,8 +173,28 @@ def test_report_folder_that_holds_something_else(folder, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
     line = refused("propose", folder / f"{TOOLKIT}.toml", "--out", tmp_path / "mine")
-    assert "exists and is no report" in line
+    assert "holds 'thesis.txt', which is not of a report" in line
     assert (tmp_path / "mine" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+@pytest.mark.parametrize("command", ["sweep", "replay"])
+def test_table_that_cannot_be_written(folder, tmp_path, command):
+    if command == "sweep":
+        arguments = ["sweep", folder / f"{TOOLKIT}.toml", "--set", "terms.msr=0.01,0.02"]
+    else:
+        header = "ACO_ID,Current_Track,N_AB,EarnSaveLoss,Met_QPS,QualScore,ABtotBnchmk,ABtotExp"
+        (tmp_path / "puf_2022.csv").write_text(f"{header}\nA1,B,20000,0,1,1,100,100\n", encoding="utf-8")
+        arguments = ["replay", tmp_path / "puf_2022.csv"]
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert "does not exist" in refused(*arguments, "--out", tmp_path / "nowhere" / "x.csv")
+    assert "a file, not a folder, is wanted" in refused(*arguments, "--out", folder)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_report_below_a_file(folder, tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    line = refused("propose", folder / f"{TOOLKIT}.toml", "--out", tmp_path / "file" / "deep" / "report")
+    assert "cannot be made" in line
 
 
 def test_nothing_is_written_when_a_scenario_is_at_fault(folder, tmp_path):

@@ -243,6 +243,19 @@ def test_waterfalls_end_where_the_figures_do():
     assert levels == pytest.approx(result.budget.benchmark.steps["pmpm"].to_numpy())
 
 
+def test_inputs_stay_out_where_the_scenario_says_so(tmp_path):
+    shutil.copytree(SCENARIOS, tmp_path / "s")
+    path = tmp_path / "s" / "toolkit-2010.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("[report]", "[report]\nkeep_inputs = false"), "utf-8")
+    folder = propose(path, tmp_path / "out")
+    assert not (folder / "inputs").exists()
+    assert "inputs/" not in (folder / "index.html").read_text(encoding="utf-8")
+    (folder / "notes.docx").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="holds 'notes.docx'"):
+        propose(path, folder)
+    assert (folder / "notes.docx").exists()
+
+
 def test_a_stated_benchmark_has_no_budget_chapter(tmp_path):
     folder = propose(SCENARIOS / "hackensack-2014.toml", tmp_path / "hackensack")
     assert not (folder / "budget.html").exists()

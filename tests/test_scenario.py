@@ -8,6 +8,7 @@ import pytest
 from conftest import SCENARIOS
 
 from acomodel import InputError, change, compare, load_scenario, run, settle, sweep
+from acomodel.workbench import exhibits
 from acomodel.workbench.scenario import settings
 
 NAMES = ["toolkit-2010", "commercial-two-sided", "hackensack-2014"]
@@ -137,6 +138,46 @@ def test_stated_risk_ratio_and_factor_replace_the_tables():
     scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")
     stated = run(change(scenario, {"risk.ratio": 1.0, "large_claims.factor": 1.0})).budget.benchmark
     assert stated.pmpm == pytest.approx(391.83)
+
+
+def test_a_failed_standard_of_later_years_pays_nothing():
+    scenario = load_scenario(SCENARIOS / "hackensack-2014.toml")
+    later = {"terms.track": "BASIC B", "terms.agreement_start": 2022}
+    later |= {f"years.{i}.performance_year": 2023 for i in (0, 1)}
+    paid = [
+        run(change(scenario, {**later, "years.1.quality_standard": how})).headline()["payment"]
+        for how in ("met", "alternative", "failed")
+    ]
+    assert paid == pytest.approx([0.98 * 0.4 * 6_464_896, 0.98 * 0.4 * 0.894308036 * 6_464_896, 0])
+
+
+def test_a_year_beyond_the_rules_is_said_where_it_is_read():
+    scenario = load_scenario(SCENARIOS / "hackensack-2014.toml")
+    later = {"terms.track": "BASIC B", "terms.agreement_start": 2027, "years.1.performance_year": 2027}
+    result = run(change(scenario, {**later, "years.0.performance_year": 2027}))
+    assert "newest row stands in for 2027" in result.terms[1].name
+    assert "newest row stands in for 2027" in repr(exhibits.summary(result))
+    assert "newest row stands in for 2027" in repr(exhibits.terms(result))
+
+
+def test_only_assumptions_in_force_are_listed():
+    def listed(values):
+        scenario = change(load_scenario(SCENARIOS / "commercial-two-sided.toml"), values)
+        return {a.note.removeprefix("setting ").split(";")[0] for a in run(scenario).assumptions}
+
+    blended, own = listed({}), listed({"trend.method": "own", "trend.own": "latest_ratio"})
+    assert {"trend.weights.own", "trend.regional", "trend.rule.grouping"} <= blended
+    assert not {"trend.weights.own", "trend.regional", "trend.rule.grouping"} & own
+    assert "risk.table" not in listed({"risk.ratio": 1.01})
+
+
+def test_a_list_of_large_claims_that_does_not_fit_its_threshold_is_said():
+    scenario = load_scenario(SCENARIOS / "commercial-two-sided.toml")
+    below = run(change(scenario, {"large_claims.threshold": 200_000})).budget.notes
+    assert "8 of 20 listed claimants stay at or below 200,000" in below[-1]
+    above = run(change(scenario, {"large_claims.threshold": 100_000})).budget.notes
+    assert "the smallest listed claimant has 151,300" in above[-1]
+    assert not run(scenario).budget.notes
 
 
 def test_comparison_adds_up_and_names_what_changed():

@@ -119,7 +119,11 @@ def _points(monthly: pd.DataFrame, measure: Measure, grouping: int) -> tuple[pd.
     }[measure]()
     if not (rate > 0).all():
         bad = spans[int(np.flatnonzero(~(rate > 0))[0])]
-        raise InputError(f"monthly experience: {measure} of {bad.first} to {bad.last} is not above zero")
+        span = f"{bad.first}" if bad.first == bad.last else f"{bad.first} to {bad.last}"
+        raise InputError(
+            f"monthly experience{_of(monthly)}: {WORDS[measure]} of {span} is not above zero, as a log-linear fit "
+            "needs; look for negative claims or months without services"
+        )
     return pd.DataFrame(
         {
             "first": [span.first for span in spans],
@@ -130,6 +134,12 @@ def _points(monthly: pd.DataFrame, measure: Measure, grouping: int) -> tuple[pd.
             "weight": sums["member_months"].to_numpy(),
         }
     ), note
+
+
+def _of(monthly: pd.DataFrame) -> str:
+    """Words for the one category a table is of, if it is of one."""
+    names = monthly["service_category"].unique() if "service_category" in monthly else []
+    return f" of {names[0]}" if len(names) == 1 else ""
 
 
 def fit_trend(monthly: pd.DataFrame, rule: TrendRule | None = None, *, measure: Measure = "allowed_pmpm") -> TrendFit:

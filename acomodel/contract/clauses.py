@@ -35,9 +35,8 @@ def number(
     if bad.any():
         first = tuple(np.argwhere(bad)[0])
         where = f" at position {', '.join(map(str, first))}" if array.ndim else ""
-        raise InputError(
-            f"settle: {name}{where} is {array[first]:g}; a number {' and '.join(wanted)} is wanted".rstrip()
-        )
+        words = f"a number {' and '.join(wanted)}" if wanted else "a finite number"
+        raise InputError(f"settle: {name}{where} is {array[first]:g}; {words} is wanted")
     return array
 
 

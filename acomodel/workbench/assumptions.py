@@ -37,7 +37,7 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
     for key, value in settings(scenario).items():
         unset = value is None or value is False or value in ("", (), []) or key.endswith(".label")
         unused = (key.endswith(_ZERO_IS_UNUSED) and value == 0) or _goes_without_saying(scenario, key, value)
-        if not (unset or unused or key.startswith(_NOT_ASSUMED)):
+        if not (unset or unused or not _in_force(scenario, tables, key) or key.startswith(_NOT_ASSUMED)):
             found.append(_of_setting(scenario, tables, key, value))
     if budget is not None:
         found += _derived(budget)
@@ -46,6 +46,27 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
             for rule in rules_used(scenario.terms.track, year, scenario.terms.agreement_start):
                 found.append(dataclasses.replace(rule, name=f"{year} {rule.name.replace('_', ' ')}"))
     return tuple(found)
+
+
+def _in_force(scenario: Scenario, tables: Tables, key: str) -> bool:
+    """Whether a setting of the trend, the risk or large claims is used by the method that was chosen."""
+    trend = scenario.trend
+    if key.startswith("trend.") and trend is not None:
+        weights = trend.weights
+        used = {trend.method}
+        if trend.method == "blend" and weights is not None:
+            used |= {name for name in ("own", "national", "regional", "stated") if getattr(weights, name) > 0}
+        part = key.split(".")[1]
+        asked = {"table": "stated", "weights": "blend", "rule": "own"}.get(part, part)
+        if part in ("table", "own", "national", "regional", "weights"):
+            return asked in used
+        return part != "rule" or ("own" in used and trend.own == "regression" and tables.monthly is not None)
+    risk, large = scenario.risk, scenario.large_claims
+    if risk is not None and risk.ratio is not None and key in ("risk.table", "risk.base", "risk.current"):
+        return False
+    return not (
+        large is not None and large.factor is not None and key in ("large_claims.table", "large_claims.threshold")
+    )
 
 
 def _goes_without_saying(scenario: Scenario, key: str, value: Any) -> bool:

@@ -183,6 +183,7 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
     projection = project(baseline, trends, adjustment=scenario.trend.adjustment)
     age_sex = _age_sex(scenario, tables)
     removed = _removed(scenario, tables)
+    notes += _large_claim_notes(scenario, tables)
     both = [
         _chain(scenario, baseline, base_year, projection, age_sex, removed, rounded)
         for rounded in (scenario.benchmark.rounding == "printed", False)
@@ -211,6 +212,22 @@ def _removed(scenario: Scenario, tables: Tables) -> float | None:
     if scenario.large_claims is None or tables.large_claims is None:
         return None
     return float(excess_by_period(tables.large_claims, scenario.large_claims.threshold).get("baseline", 0.0))
+
+
+def _large_claim_notes(scenario: Scenario, tables: Tables) -> list[str]:
+    """What a reader must know of a list of large claims that does not fit its threshold."""
+    if scenario.large_claims is None or tables.large_claims is None:
+        return []
+    threshold, claims = scenario.large_claims.threshold, tables.large_claims["allowed"]
+    notes, below = [], int((claims <= threshold).sum())
+    if below:
+        notes.append(f"{below} of {len(claims)} listed claimants stay at or below {threshold:,.0f} and change nothing")
+    elif len(claims) > 1 and claims.min() > 1.25 * threshold:
+        notes.append(
+            f"the smallest listed claimant has {claims.min():,.0f}, well above the threshold of {threshold:,.0f}: if "
+            "claimants in between are not listed, the excess is understated"
+        )
+    return notes
 
 
 def _chain(

@@ -60,10 +60,18 @@ def disclosures(run: Run) -> Exhibit:
         "Responsible actuary": report.actuary or stated,
         "Date of the report": report.date or stated,
         "Information through": report.information_date or stated,
-        "Reliance on data": "The tables listed above were used as given. They were checked for form, range and "
-        "repetition, not audited (ASOP No. 23).",
-        "Methods": "Projection of unit cost and utilization by service category; adjustment for risk and large claims; "
-        "settlement by the terms listed. Formulas and their sources stand in the package's documentation.",
+        "Reliance on data": (
+            "The tables listed above were used as given. They were checked for form, range, repetition and gaps, not "
+            "audited (ASOP No. 23)."
+            if run.tables.given()
+            else "No table was read; benchmark and spending are used as stated in the scenario (ASOP No. 23)."
+        ),
+        "Methods": (
+            "Projection of unit cost and utilization by service category; adjustment for risk and large claims; "
+            if run.budget is not None
+            else ""
+        )
+        + "settlement by the terms listed. Formulas and their sources stand in the package's docstrings.",
         "Uncertainty": "Payments move with every assumption; see the sensitivities. Random variation of claims is not "
         "quantified in this report.",
         "Limits on use": " ".join(

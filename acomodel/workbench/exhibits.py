@@ -95,7 +95,7 @@ def key_figures(run: Run) -> Exhibit:
     """Every settled year in one line each."""
     lines = run.lines()
     table = lines[["benchmark", "actual", "savings", "savings_rate", "msr", "final_sharing_rate", "payment"]]
-    names = ["Benchmark", "Spending", "Savings (losses)", "Savings rate", "Threshold", "Final rate", "Payment"]
+    names = ["Benchmark", "Spending", "Savings (losses)", "Savings rate", "Threshold", "Sharing rate", "Payment"]
     table = table.set_axis(names, axis=1).rename_axis("Period")
     formats = dict.fromkeys(("Benchmark", "Spending", "Savings (losses)", "Payment"), "$")
     return Exhibit("Settlement by period", table, formats | dict.fromkeys(names[3:6], "%."))
@@ -321,17 +321,17 @@ def outcomes(run: Run) -> Exhibit:
         {
             "Spending": frame["actual"],
             "Savings (losses)": frame["savings"],
-            "Final sharing rate": frame["final_sharing_rate"].where(frame["earns"], 0.0),
-            "Final loss rate": frame["loss_rate"].where(frame["owes"], 0.0),
+            "Sharing rate applied": frame["final_sharing_rate"].where(frame["earns"], 0.0),
+            "Loss rate applied": frame["loss_rate"].where(frame["owes"], 0.0),
             "Payment": frame["payment"],
             "Kept by the payer": frame["savings"] - frame["payment"],
         }
     )
     table.index = pd.Index([_signed(rate) for rate in frame.index], name="Savings rate")
     formats = dict.fromkeys(("Spending", "Savings (losses)", "Payment", "Kept by the payer"), "$")
-    formats |= dict.fromkeys(("Final sharing rate", "Final loss rate"), "%.")
+    formats |= dict.fromkeys(("Sharing rate applied", "Loss rate applied"), "%.")
     if not run.terms[run.scenario.headline()].two_sided:
-        table = table.drop(columns="Final loss rate")
+        table = table.drop(columns="Loss rate applied")
     note = "Kept by the payer: savings less payment; negative where the payer bears losses."
     return Exhibit(f"Settlement of {label} at several outcomes", table, formats, note)
 

@@ -25,9 +25,11 @@ def fault_in(root: Any, tables: dict[str, Any], error: ValidationError) -> str:
     kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
     alternatives = [f for f in faults if f["loc"][: len(fault["loc"]) - 1] == fault["loc"][:-1] and f is not fault]
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"unknown key '{name}'.{nearest(key[-1], known_beside(root, key))}"
+        known = known_beside(root, key, tables)
+        choices = f" Known there: {', '.join(known)}." if len(key) > 1 else ""
+        return f"unknown key '{name}'.{nearest(key[-1], known)}{choices}"
     if kind in ("missing", "missing_argument"):
-        return f"{name}: missing; {described(root, key)} is wanted."
+        return f"{name}: missing; {described(root, key, tables)} is wanted."
     if kind == "literal_error":
         wanted = context["expected"]
         choices = wanted.replace("'", "").replace(" or ", ", ").split(", ")
@@ -42,7 +44,7 @@ def fault_in(root: Any, tables: dict[str, Any], error: ValidationError) -> str:
         words, bound = bounds[kind]
         share = kind.startswith("less") and context[bound] == 1 and 1 < found <= 100
         hint = f" A share is wanted: {found:g} percent is {found / 100:g}." if share else ""
-        return f"{name}: found {found:g}; {words} {context[bound]:g} is wanted ({described(root, key)}).{hint}"
+        return f"{name}: found {found:g}; {words} {context[bound]:g} is wanted ({described(root, key, tables)}).{hint}"
     types = {
         "float_type": "a number",
         "int_type": "a whole number",
@@ -52,14 +54,18 @@ def fault_in(root: Any, tables: dict[str, Any], error: ValidationError) -> str:
     if kind in types or kind in ("int_from_float", "list_type", "dataclass_type", "dict_type"):
         wanted = types.get(kind, "a whole number" if kind == "int_from_float" else "a table or list")
         also = [f["ctx"]["expected"] for f in alternatives if f["type"] == "literal_error"]
-        return f"{name}: found {found!r}; {' or '.join([wanted, *also])} is wanted ({described(root, key)})."
+        return f"{name}: found {found!r}; {' or '.join([wanted, *also])} is wanted ({described(root, key, tables)})."
+    if kind == "string_pattern_mismatch":
+        return f"{name}: found {found!r}; letters, digits, dot, dash and underscore are allowed, the first no mark."
+    if kind == "finite_number":
+        return f"{name}: found {found}; a finite number is wanted ({described(root, key, tables)})."
     if kind == "value_error":
         return f"{name}: {context['error']}."
     return f"{name}: found {found!r}; {fault['msg']}."
 
 
-def _fields_at(root: Any, key: list[str]) -> dict[str, Any]:
-    """Fields of the settings class that a key lies in, by name; empty where there is none."""
+def _fields_at(root: Any, key: list[str], tables: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Fields of the settings class that a key lies in; of two kinds of terms, those of the kind that is given."""
     kinds: list[Any] = [root]
     for step in key:
         if step.isdigit():
@@ -69,6 +75,9 @@ def _fields_at(root: Any, key: list[str]) -> dict[str, Any]:
             fields = getattr(kind, "__pydantic_fields__", {})
             if step in fields:
                 inner += list(_settings_classes(fields[step].annotation))
+        given = (tables or {}).get(step)
+        if step == "terms" and isinstance(given, dict):
+            inner = [k for k in inner if ("program" in k.__pydantic_fields__) == ("program" in given)]
         kinds = inner
     merged: dict[str, Any] = {}
     for kind in kinds:
@@ -84,13 +93,13 @@ def _settings_classes(annotation: Any) -> Iterator[Any]:
         yield from _settings_classes(part)
 
 
-def known_beside(root: Any, key: list[str]) -> list[str]:
+def known_beside(root: Any, key: list[str], tables: dict[str, Any] | None = None) -> list[str]:
     """Keys that may stand where the last step of a key stands."""
-    return [name for name in _fields_at(root, key[:-1]) if name != "path"]
+    return [name for name in _fields_at(root, key[:-1], tables) if name != "path"]
 
 
-def described(root: Any, key: list[str]) -> str:
+def described(root: Any, key: list[str], tables: dict[str, Any] | None = None) -> str:
     """Description of a setting, for a person."""
     names = [step for step in key if not step.isdigit()]
-    field = _fields_at(root, names[:-1]).get(names[-1]) if names else None
+    field = _fields_at(root, names[:-1], tables).get(names[-1]) if names else None
     return field.description if field is not None and field.description else "a value"

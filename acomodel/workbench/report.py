@@ -179,6 +179,8 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
+            if not loaded.report.keep_inputs:
+                shutil.rmtree(stage / "inputs", ignore_errors=True)
             bar.set_description("pages")
             _write_pages(stage, result)
             bar.update()
@@ -197,7 +199,7 @@ def _check_replaceable(target: Path) -> None:
         raise InputError(f"{target}: this is a file; name a folder with --out.")
     written = {"index.html", "results.json", "assumptions.csv", "scenario.toml", "manifest.json", "notebooks", "inputs"}
     written |= {_page_name(name) for name in CHAPTERS}
-    foreign = sorted(path.name for path in target.iterdir() if path.name not in written)
+    foreign = sorted(path.name for path in target.iterdir() if path.name not in written and path.name[0] != ".")
     if foreign:
         raise InputError(f"{target}: holds '{foreign[0]}', which is not of a report; name another folder with --out.")
 
@@ -232,10 +234,9 @@ def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
         "large_claims": "large_claims.table",
         "trend": "trend.table",
     }
-    kept = named if scenario.report.keep_inputs else {}
-    if kept:
+    if named:
         (stage / "inputs").mkdir()
-    for table in kept:
+    for table in named:
         getattr(result.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
     moved = change(scenario, {keys[table]: f"inputs/{table}.csv" for table in named}) if named else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")

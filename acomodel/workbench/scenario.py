@@ -351,15 +351,15 @@ def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
                     raise InputError(f"{scenario.path}: '{key}': there is no number {step}; {len(node)} are given.")
                 node = node[int(step)]
             elif isinstance(node, dict):
-                if step not in node and step not in known_beside(Scenario, steps[: steps.index(step) + 1]):
-                    known = known_beside(Scenario, steps[: steps.index(step) + 1])
+                if step not in node and step not in known_beside(Scenario, steps[: steps.index(step) + 1], tables):
+                    known = known_beside(Scenario, steps[: steps.index(step) + 1], tables)
                     raise InputError(f"{scenario.path}: unknown key '{key}'.{nearest(step, known)}")
                 node = node.setdefault(step, {})
         if not isinstance(node, dict):
             raise InputError(f"{scenario.path}: '{key}' is no setting that can be changed.")
-        if steps[-1] not in known_beside(Scenario, steps) and steps[:-1] != ["basis"]:
+        if steps[-1] not in known_beside(Scenario, steps, tables) and steps[:-1] != ["basis"]:
             raise InputError(
-                f"{scenario.path}: unknown key '{key}'.{nearest(steps[-1], known_beside(Scenario, steps))}"
+                f"{scenario.path}: unknown key '{key}'.{nearest(steps[-1], known_beside(Scenario, steps, tables))}"
             )
         node[steps[-1]] = value
     return _build(tables, scenario.path)

@@ -109,6 +109,15 @@ def test_vector_equals_scalar(many):
             assert getattr(one, line) == getattr(whole, line)[i], line
 
 
+def test_quality_standard_opens_halves_or_shuts():
+    contract = Terms(sharing_rate=0.4, quality_method="standard")
+    paid = settle(100.0, 90.0, contract, quality_score=0.5, quality_standard=np.array(["met", "alternative", "failed"]))
+    assert paid.payment == pytest.approx([4, 2, 0])
+    assert settle(100.0, 90.0, ONE, quality_standard="failed").payment == 0
+    with pytest.raises(InputError, match="quality_standard is 'missed'; one of met, alternative, failed"):
+        settle(100.0, 90.0, contract, quality_standard="missed")
+
+
 def test_walk_names_every_clause_that_takes_or_gives():
     contract = Terms(sharing_rate=0.5, sequestration=0.02, savings_cap_benchmark=0.1)
     walk = settle(100.0, 60.0, contract, advance_balance=3.0).walk()

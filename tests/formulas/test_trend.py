@@ -122,7 +122,7 @@ def test_order_of_rows_does_not_matter():
 def test_a_missing_month_and_an_empty_one_are_named():
     with pytest.raises(InputError, match="2022-02 is missing"):
         fit_trend(months().drop(index=13))
-    with pytest.raises(InputError, match="allowed_pmpm of 2021-04 to 2021-04 is not above zero"):
+    with pytest.raises(InputError, match="of Primary Care: allowed PMPM of 2021-04 is not above zero"):
         fit_trend(months().assign(incurred_claims=lambda d: d["incurred_claims"].where(d.index != 3, 0.0)))
 
 
