@@ -72,6 +72,8 @@ def _in_force(scenario: Scenario, tables: Tables, key: str) -> bool:
 def _goes_without_saying(scenario: Scenario, key: str, value: Any) -> bool:
     """Whether a setting need not be listed: an unused clause of the terms, a year that is its label."""
     steps = key.split(".")
+    if steps[-1] == "quality_standard" and not scenario.of_programme:
+        return value == "met"
     if steps[-1] == "performance_year":
         return str(value) == scenario.years[int(steps[1])].label
     said = ("terms.share_from", "terms.msr", "terms.loss_method")

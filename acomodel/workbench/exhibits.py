@@ -11,6 +11,7 @@ import pandas as pd
 from acomodel.budget.trend import WORDS, trend_study
 from acomodel.contract.mssp import ProgramTerms
 from acomodel.exhibit import Exhibit, show, suppress_small_cells
+from acomodel.outlook.sensitivity import OneWay
 from acomodel.programs import Rules
 from acomodel.workbench.model import Run
 
@@ -340,7 +341,11 @@ def one_way(run: Run, line: str = "payment") -> Exhibit | Note:
     """One figure at the low and the high of each assumption."""
     if line == "benchmark_pmpm" and run.budget is None:
         return Note(NO_BUDGET)
-    return run.one_way(line).exhibit("$." if line == "benchmark_pmpm" else "$")
+    result = run.one_way(line)
+    if line == "benchmark_pmpm":  # what moves spending or the contract does not move the benchmark
+        moving = result.table[result.table["swing"] > 0]
+        return OneWay(result.outcome, result.base, moving).exhibit("$.")
+    return result.exhibit("$")
 
 
 def two_way(run: Run, line: str = "payment") -> Exhibit:

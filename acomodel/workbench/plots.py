@@ -288,6 +288,7 @@ def payment_by_outcome(run: Run, ax: Axes | None = None) -> Axes:
         textcoords="offset points",
         ha="right",
         fontsize=8.5,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
     )
     ax.margins(y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10]))
