@@ -92,8 +92,9 @@ class Clauses:
         factor = np.where(by_standard & (standard == "alternative"), score, factor)
         return np.where((counts & (score < self["quality_gate"])) | (standard == "failed"), 0.0, factor)
 
-    def loss_rate(self, final_sharing_rate: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """ACO's share of losses by the contract's method, between its floor and ceiling."""
+    def loss_rate(self, final_sharing_rate: np.ndarray, score: np.ndarray, standard: np.ndarray) -> np.ndarray:
+        """ACO's share of losses by the contract's method, between its floor and ceiling; failed quality counts 0."""
+        score = np.where(standard == "failed", 0.0, score)
         rate = np.where(self.states("loss_method", "fixed"), self._column("loss_rate", 0.0), 1 - final_sharing_rate)
         by_quality = self.states("loss_method", "one_minus_rate_times_quality")
         rate = np.where(by_quality, 1 - self["sharing_rate"] * score, rate)

@@ -115,18 +115,10 @@ def terms(
         raise InputError(f"an agreement that starts in {agreement_start} has no performance year {performance_year}")
     rules = Rules(program, performance_year, agreement_start)
     sharing_rate = cast(float, rules.value("sharing_rate", track).value)
-    numbers = {name: rules.number(name, track) for name in _NUMBERS}
-    year = agreement_year or (performance_year - agreement_start + 1 if agreement_start else 3)
-    early = rules.number(f"loss_limit_benchmark_year_{year}", track)
-    if early is not None:
-        numbers["loss_limit_benchmark"] = early
-    if revenue_limit:
-        numbers["loss_limit_revenue"] = rules.number("loss_limit_revenue", track)
-    if low_revenue:
-        numbers["below_msr_factor"] = rules.number("below_msr_factor", track)
-    clauses: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-    if clauses.get("below_msr_factor"):
-        clauses["below_msr_members"] = int(rules.number("below_msr_members", track) or 0)
+    applied = _applied(rules, track, agreement_year, low_revenue=low_revenue, revenue_limit=revenue_limit)
+    clauses: dict[str, Any] = {clause: rules.number(parameter, track) for clause, parameter in applied.items()}
+    if "below_msr_members" in clauses:
+        clauses["below_msr_members"] = int(clauses["below_msr_members"])
     score_method = rules.text("quality_method", track) == "score"
     beyond = f" ({rules.beyond()})" if rules.beyond() else ""
     return Terms(
@@ -157,18 +149,33 @@ def _threshold(rules: Rules, track: str, msr: float | str | None) -> Any:
     return own
 
 
-def rules_used(track: str, performance_year: int, agreement_start: int | None = None) -> list[Assumption]:
+def _applied(
+    rules: Rules, track: str, agreement_year: int | None, *, low_revenue: bool, revenue_limit: bool
+) -> dict[str, str]:
+    """Clause to the parameter of the rule table that sets it, for the clauses that are in force."""
+    began = rules.year if rules.agreement_start is None else rules.agreement_start
+    first = max(began, int(rules.number("first_performance_year", "*") or began))
+    year = agreement_year or rules.year - first + 1
+    applied = {clause: clause for clause in _NUMBERS}
+    if rules.row(f"loss_limit_benchmark_year_{year}", track) is not None:
+        applied["loss_limit_benchmark"] = f"loss_limit_benchmark_year_{year}"
+    if revenue_limit:
+        applied["loss_limit_revenue"] = "loss_limit_revenue"
+    if low_revenue and rules.row("below_msr_factor", track) is not None:
+        applied |= {"below_msr_factor": "below_msr_factor", "below_msr_members": "below_msr_members"}
+    return {clause: name for clause, name in applied.items() if rules.row(name, track) is not None}
+
+
+def rules_used(kind: ProgramTerms, performance_year: int) -> list[Assumption]:
     """
-    Cited rules behind `terms` for a track and year, one assumption each.
+    Cited rules behind the terms of a programme in one year: the same rows that `terms` reads.
 
     Parameters
     ----------
-    track : str
-        Track, as for `terms`.
+    kind : ProgramTerms
+        Programme, track and choices.
     performance_year : int
         Year settled.
-    agreement_start : int, optional
-        Year in which the agreement began.
 
     Returns
     -------
@@ -176,9 +183,12 @@ def rules_used(track: str, performance_year: int, agreement_start: int | None = 
 
     Examples
     --------
-    >>> rules_used("Track 1", 2014)[0].value
+    >>> rules_used(ProgramTerms(program="mssp", track="Track 1"), 2014)[0].value
     0.5
     """
-    rules = Rules("mssp", performance_year, agreement_start)
-    names = ("sharing_rate", "msr_method", "quality_method", "loss_method", *_NUMBERS)
-    return [rules.value(name, track) for name in names if rules.row(name, track) is not None]
+    rules = Rules(kind.program, performance_year, kind.agreement_start)
+    applied = _applied(
+        rules, kind.track, kind.agreement_year, low_revenue=kind.low_revenue, revenue_limit=kind.revenue_limit
+    )
+    names = ["sharing_rate", "msr_method", "msr", "quality_method", "loss_method", *applied.values()]
+    return [rules.value(name, kind.track) for name in names if rules.row(name, kind.track) is not None]

@@ -61,7 +61,8 @@ class Settlement:
     Every line of a settlement, each a number, an array or a Series as the inputs were.
 
     All amounts are dollars and rates are shares; `LINES` gives each line's label and formula. Lines of
-    the side that does not apply are zero; a cap or limit that the contract lacks is infinite.
+    the side that does not apply are zero, but for the rates, which are those that would apply; a cap, limit or
+    loss threshold that the contract lacks is infinite.
     """
 
     benchmark: Numeric
@@ -262,6 +263,8 @@ def settle(
     inputs = [benchmark, actual, members, quality_score, quality_standard, quality_factor, revenue]
     inputs += [disaster_adjustment, advance_balance, eligible]
     index = next((x.index for x in inputs if isinstance(x, pd.Series)), None)
+    if any(isinstance(x, pd.Series) and not x.index.equals(index) for x in inputs):
+        raise InputError("settle: Series with different indexes; align them first")
     try:
         shape = np.broadcast_shapes(contract.shape, *(np.shape(x) for x in inputs if x is not None))
     except ValueError:
@@ -280,9 +283,11 @@ def settle(
     mlr = np.where(contract.states("mlr", "msr"), msr, contract.threshold("mlr", members))
     mlr = np.where(contract.states("loss_method", "none"), np.inf, mlr)
     may_share = np.asarray(eligible, dtype=bool)
+    if members is None and (contract["below_msr_factor"] > 0).any():
+        raise InputError("settle: below_msr_factor is set, so the number of members is needed")
     size = np.asarray(-np.inf if members is None else members, dtype=float)
     passes = savings_rate >= msr - TIE
-    reduced = ~passes & (contract["below_msr_factor"] > 0) & (contract["below_msr_members"] <= size)
+    reduced = (savings > 0) & ~passes & (contract["below_msr_factor"] > 0) & (contract["below_msr_members"] <= size)
     earns = (savings > 0) & (passes | reduced) & may_share
     owes = (savings < 0) & (-savings_rate >= mlr - TIE) & may_share
     beyond = contract.states("share_from", "threshold")
@@ -304,7 +309,7 @@ def settle(
     shared_losses = np.where(
         owes, contract.within_corridors(-savings, np.where(beyond & np.isfinite(mlr), mlr, 0.0), bench), 0.0
     )
-    loss_rate = contract.loss_rate(final_sharing_rate, score)
+    loss_rate = contract.loss_rate(final_sharing_rate, score, standard)
     gross_losses = loss_rate * shared_losses
     loss_relief = np.minimum(gross_losses, np.where(owes, relief, 0.0) + contract["loss_forgiven"] * gross_losses)
     loss_limit = contract.least("loss_limit", bench, revenue)

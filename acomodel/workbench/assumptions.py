@@ -43,7 +43,7 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
         found += _derived(budget)
     if isinstance(scenario.terms, ProgramTerms):
         for year in sorted({year.performance_year for year in scenario.years}):
-            for rule in rules_used(scenario.terms.track, year, scenario.terms.agreement_start):
+            for rule in rules_used(scenario.terms, year):
                 found.append(dataclasses.replace(rule, name=f"{year} {rule.name.replace('_', ' ')}"))
     return tuple(found)
 

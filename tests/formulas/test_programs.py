@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from acomodel import InputError, Rules, minimum_savings_rate, settle, terms
-from acomodel.contract.mssp import rules_used
+from acomodel.contract.mssp import ProgramTerms, rules_used
 from acomodel.programs import rule_table
 
 TABLE = rule_table("mssp")
@@ -61,9 +61,57 @@ def test_tracks(track, rate, cap, losses):
     assert (agreed.sharing_rate, agreed.savings_cap_benchmark, agreed.loss_method) == (rate, cap, losses)
 
 
-def test_track_2_limit_rises_with_the_year_of_the_agreement():
-    limits = [terms("mssp", "Track 2", y, agreement_start=2013).loss_limit_benchmark for y in (2013, 2014, 2015, 2016)]
+@pytest.mark.parametrize("start", [2012, 2013])
+def test_track_2_limit_rises_with_the_year_of_the_agreement(start):
+    """An agreement of 2012 has its first period through 2013 (42 CFR 425.608)."""
+    years = (2013, 2014, 2015, 2016)
+    limits = [terms("mssp", "Track 2", y, agreement_start=start).loss_limit_benchmark for y in years]
     assert limits == [0.05, 0.075, 0.1, 0.1]
+    assert terms("mssp", "Track 2", 2014).loss_limit_benchmark == 0.05
+
+
+def test_rules_listed_are_the_rules_applied():
+    for track, year, start in [("Track 2", 2014, 2014), ("BASIC E", 2024, 2024), ("ENHANCED", 2023, 2022)]:
+        kind = ProgramTerms(
+            program="mssp", track=track, agreement_start=start, low_revenue=True, revenue_limit=track == "BASIC E"
+        )
+        agreed = kind.in_year(year)
+        listed = {rule.name.split(": ")[1]: rule.value for rule in rules_used(kind, year)}
+        for clause in ("savings_cap_benchmark", "loss_rate", "loss_limit_revenue", "sequestration", "below_msr_factor"):
+            assert listed.get(clause) in (getattr(agreed, clause), None), (track, clause)
+        limits = [value for name, value in listed.items() if name.startswith("loss_limit_benchmark")]
+        assert limits == [agreed.loss_limit_benchmark]
+
+
+# clause by track as in the regulation's summary: caps, loss rates, floors, ceilings, limits of benchmark and of revenue
+CLAUSES = """
+Track 1  | 0.10 | none | 0    | 1    | none | none
+Track 2  | 0.15 | none | 0    | 0.60 | 0.10 | none
+Track 3  | 0.20 | none | 0.40 | 0.75 | 0.15 | none
+Track 1+ | 0.10 | 0.30 | 0    | 1    | 0.04 | 0.08
+BASIC A  | 0.10 | none | 0    | 1    | none | none
+BASIC B  | 0.10 | none | 0    | 1    | none | none
+BASIC C  | 0.10 | 0.30 | 0    | 1    | 0.01 | 0.02
+BASIC D  | 0.10 | 0.30 | 0    | 1    | 0.02 | 0.04
+BASIC E  | 0.10 | 0.30 | 0    | 1    | 0.04 | 0.08
+ENHANCED | 0.20 | none | 0.40 | 0.75 | 0.15 | none
+"""
+
+
+@pytest.mark.parametrize("row", CLAUSES.strip().splitlines(), ids=lambda row: row.split("|")[0].strip())
+def test_every_number_of_a_track(row):
+    track, *numbers = (cell.strip() for cell in row.split("|"))
+    agreed = terms("mssp", track, 2019, agreement_start=2016, revenue_limit=True)
+    names = ("savings_cap_benchmark", "loss_rate", "loss_rate_floor", "loss_rate_ceiling")
+    names += ("loss_limit_benchmark", "loss_limit_revenue")
+    assert [getattr(agreed, n) for n in names] == [None if x == "none" else float(x) for x in numbers]
+
+
+def test_failed_quality_costs_the_ceiling_of_the_loss_rate():
+    for track, year in (("Track 3", 2018), ("ENHANCED", 2023)):
+        agreed = terms("mssp", track, year, msr=0.0)
+        assert settle(100.0, 110.0, agreed, quality_score=0.9, quality_standard="failed").loss_rate == 0.75
+        assert settle(100.0, 110.0, agreed, quality_score=1.0).loss_rate == pytest.approx(0.4)
 
 
 def test_track_2_threshold_is_fixed_until_agreements_of_2016():
@@ -90,9 +138,10 @@ def test_low_revenue_rule_needs_an_agreement_from_2024():
 
 def test_a_year_beyond_the_table_takes_the_newest_row_and_says_so():
     assert terms("mssp", "ENHANCED", 2031, msr=0.0).sharing_rate == 0.75
-    notes = [rule.note for rule in rules_used("ENHANCED", 2031)]
+    enhanced = ProgramTerms(program="mssp", track="ENHANCED")
+    notes = [rule.note for rule in rules_used(enhanced, 2031)]
     assert all("its newest row stands in for 2031" in note for note in notes)
-    assert not any("stands in" in rule.note for rule in rules_used("ENHANCED", 2024))
+    assert not any("stands in" in rule.note for rule in rules_used(enhanced, 2024))
 
 
 def test_a_tracks_own_row_comes_before_one_for_all(monkeypatch):

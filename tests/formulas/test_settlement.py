@@ -259,6 +259,18 @@ def test_shapes_come_back_as_they_went_in():
     assert settle(np.full((2, 3), 100.0), 90.0, ONE).payment.shape == (2, 3)
 
 
+def test_reduced_rate_leaves_losses_alone():
+    contract = Terms(sharing_rate=0.5, msr=0.02, loss_method="one_minus_final_rate", below_msr_factor=0.5)
+    assert settle(100.0, 110.0, contract, members=6_000).payment == pytest.approx(-5)
+    with pytest.raises(InputError, match="number of members is needed"):
+        settle(100.0, 99.0, contract)
+
+
+def test_series_that_do_not_align_are_refused():
+    with pytest.raises(InputError, match="different indexes"):
+        settle(pd.Series([10.0, 120.0]), pd.Series([100.0, 0.0], index=[1, 0]), ONE)
+
+
 def test_inputs_are_not_changed():
     bench = np.array([100.0, 200.0])
     settle(bench, bench * 0.9, ONE)
