@@ -186,11 +186,13 @@ def new(name: str, template: str, folder: Path) -> None:
 @_guarded
 def replay(files: tuple[Path, ...], as_json: bool, year: int | None, out: Path | None) -> None:
     """Settle every ACO of the public use FILES and compare with what CMS published."""
+    from acomodel.exhibit import inert
     from acomodel.workbench.replay import replay as settle_all
 
     result = settle_all(files, year=year)
     if out is not None:
-        _write_csv(result.rows, out)
+        named = result.rows.select_dtypes("str").columns
+        _write_csv(result.rows.assign(**{name: result.rows[name].map(inert) for name in named}), out)
     if as_json:
         _print_json(result.to_json())
         return

@@ -165,6 +165,17 @@ def _is_text(column: pd.Series) -> bool:
     return all(isinstance(value, str) for value in column) and not all(map(_FIGURE.fullmatch, column))
 
 
+def inert(text: str) -> str:
+    """
+    Text that a spreadsheet does not take for a formula; numbers stay numbers.
+
+    >>> inert("=1+1"), inert("-0.02"), inert("+cmd")
+    ("'=1+1", '-0.02', "'+cmd")
+    """
+    number = re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text)
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text and not number else text
+
+
 SMALL_CELL = 10
 """Largest number of members that a report does not print (CMS cell suppression policy: 1 to 10)."""
 

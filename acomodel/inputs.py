@@ -66,7 +66,13 @@ def read_text(path: Path) -> str:
 
 def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a comma separated file, as text and untouched; blank lines are dropped."""
-    rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if any(c.strip() for c in row)]
+    try:
+        found = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise InputError(f"{path}: not a comma separated table ({error}).") from None
+    rows = [row for row in found if any(cell.strip() for cell in row)]
+    if not rows:
+        raise InputError(f"{path}: the file holds nothing but commas.")
     header = [name.strip() for name in rows[0]]
     if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), None)):
         raise InputError(f"{path}: the columns are separated by {mark!r}; save the file with commas between them.")

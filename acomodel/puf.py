@@ -62,12 +62,12 @@ def _data(name: str) -> pd.DataFrame:
 
 def _bare(name: str) -> str:
     """
-    A printed name without case, spaces and punctuation, but for a plus sign.
+    A printed name without case, spaces and punctuation; a plus sign is spelt out.
 
-    >>> _bare("Total benchmark expenditures ($)"), _bare("Current_Track_1_Plus")
+    >>> _bare("Total benchmark expenditures ($)"), _bare("Current_Track_1+")
     ('totalbenchmarkexpenditures', 'currenttrack1plus')
     """
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
 
 
 def _repaired(path: Path, header: list[str], rows: list[list[str]]) -> tuple[list[str], list[str]]:
@@ -105,6 +105,8 @@ def _positions(path: Path, header: list[str]) -> dict[str, int]:
         for alias in column["printed_as"].split("|"):
             if _bare(alias) in printed:
                 found[column["name"]] = printed[_bare(alias)]
+                if sum(_bare(name) == _bare(alias) for name in header) > 1:
+                    raise InputError(f"{path}: two columns are named like '{alias}'; one is wanted.")
                 break
     required = _data("puf_columns").query("required == 'yes'")
     for _, column in required.iterrows():
@@ -126,16 +128,19 @@ def _words(name: str) -> dict[str, str]:
     return {printed.upper(): value for printed, value in zip(rows["printed"], rows["value"], strict=True)}
 
 
-def _numbers(path: Path, name: str, printed: str, cells: list[str]) -> np.ndarray:
-    """Cells as numbers; the sign of a percent is left aside here."""
-    words = _words(name)
-    values = np.empty(len(cells))
+def _numbers(path: Path, column: pd.Series, printed: str, cells: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Cells as numbers, and what was left blank; the sign of a percent is left aside, words stay NaN."""
+    words = _words(column["name"])
+    values, said = np.full(len(cells), np.nan), []
     for i, cell in enumerate(cells):
         try:
-            values[i] = to_number(words.get(cell.strip().upper(), cell))
+            values[i] = np.nan if cell.strip().upper() in words else to_number(cell)
         except ValueError:
-            raise InputError(f"{path}: row {i + 2}, column '{printed}': found '{cell}'; a number is wanted.") from None
-    return values
+            place = f"row {i + 2}, column '{printed}'"
+            if column["required"] == "yes":
+                raise InputError(f"{path}: {place}: found '{cell}'; a number is wanted.") from None
+            said.append(f"{place}: '{cell}' is no number and was left blank")
+    return values, said
 
 
 def _codes(path: Path, kind: str, printed: str, cells: list[str]) -> list[str]:
@@ -152,18 +157,30 @@ def _codes(path: Path, kind: str, printed: str, cells: list[str]) -> list[str]:
     return codes
 
 
-def _half_unit(values: np.ndarray) -> np.ndarray:
+def _places(text: str) -> int:
+    """
+    Decimals of a printed figure; a lone ``.0`` is a whole number, and digits past the twelfth are noise.
+
+    >>> _places("$1,545.00"), _places("0.9000"), _places("57047752.0"), _places("0.9312999999999999")
+    (2, 4, 0, 4)
+    """
+    fraction = re.sub(r"[^0-9.]", "", text).partition(".")[2]
+    if len(fraction) > 11:
+        fraction = f"{to_number(text):.12g}".partition(".")[2]
+    return 0 if fraction == "0" else len(fraction)
+
+
+def _half_unit(values: np.ndarray, cells: list[str]) -> np.ndarray:
     """
     Half a unit in the last place printed, for each figure of a column.
 
-    The last place is that of the most decimals in the column (twelve significant digits are taken as all
-    that was meant). Where a column with decimals never shows more than so many significant digits, eight or
-    more, larger figures were cut to that many digits: the 2013 file prints $613,084,880.4 beside
-    $94,123,456.78.
+    The last place is that of the most decimals in the column, for some files drop trailing zeros. Where a
+    column with decimals never shows more than so many significant digits, eight or more, larger figures
+    were cut to that many digits: the 2013 file prints $613,084,880.4 beside $94,123,456.78.
     """
     texts = [f"{abs(v):.12g}" for v in values[np.isfinite(values)]]
     plain = [t for t in texts if "e" not in t]
-    places = max((len(t.partition(".")[2]) for t in plain), default=0)
+    places = max((_places(c) for c, v in zip(cells, values, strict=True) if np.isfinite(v)), default=0)
     digits = max((len(t.replace(".", "").strip("0")) for t in plain), default=0)
     half = np.full(len(values), 0.5 * 10.0**-places)
     if places and digits >= 8:
@@ -195,6 +212,10 @@ def _year_of(path: Path, header_year: np.ndarray | None, rows: int, year: int | 
     )
 
 
+LONGEST_AGREEMENT = 6
+"""Years from the start of an agreement after which no performance year of it can come. [years]"""
+
+
 def _check_years(path: Path, table: pd.DataFrame) -> None:
     """Refuse a year that the agreements in the file cannot belong to."""
     starts = table["start_date"].dt.year
@@ -205,7 +226,7 @@ def _check_years(path: Path, table: pd.DataFrame) -> None:
             f"{path}: row {row + 2}: the agreement of {table['aco_id'][row]} begins in {starts[row]:.0f}, after "
             f"performance year {table['performance_year'][row]}; wrong year's file?"
         )
-    if starts.notna().any() and starts.max() < table["performance_year"].min() - 2:
+    if starts.notna().any() and starts.max() < table["performance_year"].min() - LONGEST_AGREEMENT:
         raise InputError(
             f"{path}: the latest agreement began in {starts.max():.0f}, too long before performance year "
             f"{table['performance_year'].min()}; wrong year's file?"
@@ -241,6 +262,17 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
     References
     ----------
     .. [1] CMS, Shared Savings Program Accountable Care Organizations public use files and dictionaries.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> header = "ACO_ID,Current_Track,N_AB,MinSavPerc,EarnSaveLoss,ABtotBnchmk,ABtotExp"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "puf_2022.csv"
+    ...     _ = path.write_text(header + "\\nA1,E,20000,2.50%,0,$100,$99")
+    ...     row = read_puf(path).table.loc[0]
+    >>> row["track"], float(row["msr"]), float(row["benchmark"])
+    ('BASIC E', 0.025, 100.0)
     """
     path = Path(path)
     header, rows = read_cells(path)
@@ -260,19 +292,33 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
         elif kind == "code":
             table[name] = _codes(path, name, printed, cells)
         elif kind == "flag":
-            table[name] = pd.to_numeric(pd.Series(_codes(path, "flag", printed, cells)))
+            words = _words("flag")
+            flags = [words.get(cell.strip().upper(), "") for cell in cells]
+            odd_cells = {c for c, f in zip(cells, flags, strict=True) if not f} - {"", *SUPPRESSED}
+            decisions += [
+                f"'{printed}': '{cell}' is neither yes nor no and was left blank" for cell in sorted(odd_cells)
+            ]
+            table[name] = pd.to_numeric(pd.Series(flags))
         elif kind == "date":
-            dates = pd.Series([cell.split(" ")[0] for cell in cells])
+            dates = pd.Series([cell.strip().split(" ")[0] for cell in cells])
             table[name] = pd.to_datetime(dates, format="mixed", errors="coerce")
+            odd = table[name].isna() & ~dates.str.upper().isin(["", *SUPPRESSED])
+            if odd.any():
+                row = int(np.flatnonzero(odd)[0])
+                raise InputError(f"{path}: row {row + 2}, column '{printed}': found '{cells[row]}'; a date is wanted.")
         else:
-            values = _numbers(path, name, printed, cells)
+            values, blank = _numbers(path, column, printed, cells)
+            decisions += blank
             scale = 1.0
             if kind == "rate":
                 scale, said = _unit(printed, values, cells, float(column["fraction_below"]))
                 decisions += said
             table[name] = values / scale
             exact = kind == "count" or (kind == "rate" and scale == 1 and np.isin(values, [0, 1]).all())
-            half_unit[name] = 0.0 if exact else _half_unit(values) / scale
+            half_unit[name] = 0.0 if exact else _half_unit(values, cells) / scale
+            for word, value in _words(name).items():
+                meant = np.array([cell.strip().upper() == word for cell in cells])
+                table.loc[meant, name], half_unit.loc[meant, name] = float(value), 0.0
             missing = np.flatnonzero(np.isnan(values))
             if column["required"] == "yes" and len(missing):
                 raise InputError(
@@ -280,12 +326,14 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
                     f"{column['meaning']} is needed to settle, and a suppressed or empty cell is not zero."
                 )
     if "earned" not in positions:
-        table["earned"] = table["earned_savings"].fillna(0) + table["owed_losses"].fillna(0)
+        empty = {n: [not row[positions[n]].strip() for row in rows] for n in ("earned_savings", "owed_losses")}
+        parts = [table[name].mask(pd.Series(cells), 0.0) for name, cells in empty.items()]
+        table["earned"] = parts[0] + parts[1]
         half_unit["earned"] = half_unit["earned_savings"]
     given = table["performance_year"].to_numpy() if "performance_year" in positions else None
     table["performance_year"], said_year = _year_of(path, given, len(rows), year)
     decisions.append(said_year)
-    table["track"] = _track(table, positions)
+    table["track"] = _track(path, table, positions)
     place = positions.get("quality_score")
     words = _words("quality_score")
     table["reporting_only"] = [place is not None and row[place].strip().upper() in words for row in rows]
@@ -306,8 +354,12 @@ def _unit(printed: str, values: np.ndarray, cells: list[str], fraction_below: fl
     return (100.0 if percent else 1.0), []
 
 
-def _track(table: pd.DataFrame, positions: Mapping[str, int]) -> pd.Series:
+def _track(path: Path, table: pd.DataFrame, positions: Mapping[str, int]) -> pd.Series:
     """Track of each ACO: its code, its flag, or Track 1 where the file only flags Track 2; else empty."""
+    flags = table[list(TRACKS)].fillna(0).sum(axis=1)
+    if (flags > 1).any():
+        row = int(np.flatnonzero(flags > 1)[0])
+        raise InputError(f"{path}: row {row + 2}: ACO {table['aco_id'][row]} is flagged for two tracks; one is wanted.")
     track = table["track"].copy()
     for flag, name in TRACKS.items():
         track = track.mask((track == "") & (table[flag] == 1), name)
@@ -318,6 +370,9 @@ def _track(table: pd.DataFrame, positions: Mapping[str, int]) -> pd.Series:
 
 def _check_rows(path: Path, table: pd.DataFrame) -> None:
     """Refuse two rows for one settlement and figures that cannot be."""
+    nameless = table["aco_id"] == ""
+    if nameless.any():
+        raise InputError(f"{path}: row {int(np.flatnonzero(nameless)[0]) + 2}: the identifier of the ACO is empty.")
     twice = table.duplicated(["aco_id", "performance_year", "start_date"])
     if twice.any():
         row = int(np.flatnonzero(twice)[0])

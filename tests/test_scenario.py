@@ -124,6 +124,60 @@ def test_sweep_may_change_the_trend_method():
     assert min(own, regional) < blended < max(own, regional)
 
 
+BASELINE = 323.75 * (1.0999755620723364 / 1.0511203263086335) * (19_025 / 19_425)
+
+
+def exact(**trend):
+    """The Toolkit's benchmark with nothing rounded, on another trend."""
+    scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    values = {"benchmark.rounding": "none", "trend.table": None} | {f"trend.{k}": v for k, v in trend.items()}
+    return run(change(scenario, values)).budget.benchmark.pmpm
+
+
+def own_trend(average):
+    """Each category's allowed PMPM of 2008 grown for two years by its own ratio, by hand from the report."""
+    report = run(load_scenario(SCENARIOS / "toolkit-2010.toml")).budget.report["allowed_pmpm"].unstack("year")
+    growth = (report[2008] / report[2006]) ** 0.5 if average else report[2008] / report[2007]
+    return BASELINE / 323.75 * (report[2008] * growth**2).sum()
+
+
+def test_every_trend_method_against_a_benchmark_by_hand():
+    assert exact(method="national", national=[0.05, 0.04], regional=[0.9]) == pytest.approx(BASELINE * 1.05 * 1.04)
+    assert exact(method="regional", regional=0.06, national=0.9) == pytest.approx(BASELINE * 1.06**2)
+    assert exact(method="own") == pytest.approx(own_trend(average=False))
+    assert exact(method="own", own="average_ratio") == pytest.approx(own_trend(average=True))
+    assert exact(method="national", national=0.05, adjustment=0.01) == pytest.approx(BASELINE * 1.06**2)
+
+
+def test_what_ifs_move_the_way_they_say():
+    scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    base = run(change(scenario, {"benchmark.rounding": "none"})).headline()
+    riskier = run(change(scenario, {"benchmark.rounding": "none", "risk.adjustment": 0.02})).headline()
+    assert riskier["benchmark"] == pytest.approx(1.02 * base["benchmark"])
+    moved = {"years.0.actual_adjustment": -0.03, "years.0.benchmark_adjustment": 0.01, "benchmark.rounding": "none"}
+    other = run(change(scenario, moved)).headline()
+    assert other["actual"] == pytest.approx(0.97 * base["actual"])
+    assert other["benchmark"] == pytest.approx(1.01 * base["benchmark"])
+
+
+def test_own_regression_puts_price_and_use_where_they_belong():
+    budget = run(load_scenario(SCENARIOS / "commercial-two-sided.toml")).budget
+    own = run(
+        change(load_scenario(SCENARIOS / "commercial-two-sided.toml"), {"trend.method": "own"})
+    ).budget.trends.loc[2024]
+    assert own.loc["Pharmacy", "cost_trend"] == pytest.approx(1.06, abs=0.005)
+    assert own.loc["Pharmacy", "utilization_trend"] == pytest.approx(1.02, abs=0.01)
+    assert own.loc["Hospital Inpatient", "utilization_trend"] == pytest.approx(1.0, abs=0.015)
+    assert budget.trends.loc[(2025, "Pharmacy"), "cost_trend"] < budget.trends.loc[(2024, "Pharmacy"), "cost_trend"]
+
+
+def test_swing_is_the_widest_distance():
+    tornado = run(load_scenario(SCENARIOS / "hackensack-2014.toml")).one_way()
+    for _, row in tornado.table.iterrows():
+        ends = [row["at_low"], row["at_high"], tornado.base]
+        assert row["swing"] == pytest.approx(max(ends) - min(ends))
+
+
 @pytest.mark.parametrize("own", ["latest_ratio", "average_ratio", "regression"])
 def test_own_trend_of_annual_experience(own):
     scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")

@@ -20,6 +20,7 @@ Measure = Literal["allowed_pmpm", "utilization_per_1000", "unit_cost"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 WORDS = {"allowed_pmpm": "allowed PMPM", "utilization_per_1000": "use per 1,000", "unit_cost": "unit cost"}
 Grouping = Literal[1, 3, 6, 12]
+FEW = "one degree of freedom is left, so the interval says little"
 GROUPINGS: tuple[Grouping, ...] = (12, 6, 3, 1)
 
 
@@ -258,7 +259,7 @@ def _regression(measure: str, rule: TrendRule, points: pd.DataFrame, seasons: li
         "regression",
         shown,
         _diagnostics(fit, design, len(seasons)),
-        note.rstrip("; ").capitalize(),
+        (note + (FEW if fit.df_resid < 2 else "")).rstrip("; ").capitalize(),
     )
 
 

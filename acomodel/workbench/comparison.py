@@ -58,6 +58,14 @@ def compare(before: Run, after: Run) -> Bridge:
     ------
     InputError
         The runs lead with different years, or the scenarios cannot be mixed part by part.
+
+    Examples
+    --------
+    >>> from acomodel import change, load_scenario, run
+    >>> base = load_scenario("scenarios/hackensack-2014.toml")
+    >>> bridge = compare(run(base), run(change(base, {"years.1.quality_score": 1.0})))
+    >>> bridge.steps["change"].round().to_dict()
+    {'before': 0.0, 'years': 334811.0, 'after': 0.0}
     """
     first, last = before.scenario, after.scenario
     labels = [s.years[s.headline()].label for s in (first, last)]

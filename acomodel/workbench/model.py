@@ -21,10 +21,11 @@ from acomodel.contract.settlement import LINES, Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
-from acomodel.outlook.sensitivity import Grid, OneWay, Range, one_way, two_way
+from acomodel.outlook.sensitivity import OneWay, one_way, two_way
 from acomodel.rates import MONTHS
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, Tables, make_budget, read_tables, table_files
+from acomodel.workbench.ranges import default_grid, default_ranges
 from acomodel.workbench.scenario import Scenario, change, load_scenario
 
 
@@ -88,7 +89,7 @@ class Run(Shown):
         at = self.scenario.headline() if position is None else position
         tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
         benchmark = float(self.lines()["benchmark"].iloc[at])
-        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **_clauses(self.scenario, at))
+        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **_given(self.scenario, at))
         return result.to_frame().set_axis(pd.Index(tried, name="outcome"))
 
     def one_way(self, line: str = "payment") -> OneWay:
@@ -253,7 +254,7 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
         benchmark.append(agreed * (1 + year.benchmark_adjustment))
         actual.append((spent - removed.get(year.label, 0.0)) * (1 + year.actual_adjustment))
     _check_years(scenario, terms)
-    clauses = [_clauses(scenario, position) for position in range(len(scenario.years))]
+    clauses = [_given(scenario, position) for position in range(len(scenario.years))]
     gathered: dict[str, Any] = {}
     for name in clauses[0]:
         values = [clause[name] for clause in clauses]
@@ -279,11 +280,11 @@ def _check_years(scenario: Scenario, terms: tuple[Terms, ...]) -> None:
         if year.revenue is None and agreed.needs_revenue:
             raise InputError(f"{key}.revenue: missing; a cap or limit of the terms refers to it")
         by_size = agreed.msr == "size" or (agreed.two_sided and agreed.mlr == "size")
-        if by_size and _clauses(scenario, position)["members"] is None:
+        if by_size and _given(scenario, position)["members"] is None:
             raise InputError(f"{key}.members: missing; the threshold of {year.label} goes by the number of members")
 
 
-def _clauses(scenario: Scenario, position: int) -> dict[str, Any]:
+def _given(scenario: Scenario, position: int) -> dict[str, Any]:
     """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
     year = scenario.years[position]
     months = year.member_months or (scenario.benchmark.member_months if scenario.benchmark else None)
@@ -329,6 +330,11 @@ def run(scenario: Scenario | str | Path, tables: Tables | None = None) -> Run:
     ------
     InputError
         A table at fault, or settings that the tables or the terms cannot serve.
+
+    Examples
+    --------
+    >>> round(run("scenarios/hackensack-2014.toml").headline()["payment"])
+    2832988
     """
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario)
@@ -358,6 +364,12 @@ def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFra
     ------
     InputError
         A key that does not exist or a value that its setting refuses.
+
+    Examples
+    --------
+    >>> base = load_scenario("scenarios/hackensack-2014.toml")
+    >>> sweep(base, {"years.1.quality_score": [0.8, 1.0]})["payment"].round().tolist()
+    [2534239.0, 3167799.0]
     """
     tables: dict[tuple[tuple[str, str], ...], Tables] = {}
     rows = []
@@ -377,39 +389,3 @@ def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFra
         shown = {line: headline_value(variant, figures, line) for line in [*lines, "msr", "earned", "payment"]}
         rows.append(setting | shown)
     return pd.DataFrame(rows)
-
-
-def default_ranges(scenario: Scenario) -> list[Range]:
-    """Assumptions moved when a scenario names none: trend first, as the Toolkit asks (part 3, p. 47)."""
-    at, year = scenario.headline(), scenario.years[scenario.headline()]
-    ranges = []
-    if scenario.trend is not None:
-        base = scenario.trend.adjustment
-        ranges.append(Range("trend.adjustment", base - 0.01, base + 0.01, "Annual trend, ± 1 point"))
-    if scenario.risk is not None:
-        base = scenario.risk.adjustment
-        ranges.append(Range("risk.adjustment", base - 0.01, base + 0.01, "Risk ratio, ± 1 %"))
-    for name, words in (
-        ("benchmark_adjustment", "Benchmark, ± 1 %"),
-        ("actual_adjustment", "Actual spending, ± 2 %"),
-    ):
-        base, step = getattr(year, name), 0.02 if name.startswith("actual") else 0.01
-        if name != "benchmark_adjustment" or scenario.trend is None:
-            ranges.append(Range(f"years.{at}.{name}", base - step, base + step, words))
-    terms = scenario.terms
-    if year.quality_score is not None:
-        low, high = max(0.0, year.quality_score - 0.1), min(1.0, year.quality_score + 0.1)
-        ranges.append(Range(f"years.{at}.quality_score", low, high, "Quality score, ± 10 points"))
-    if isinstance(terms, Terms) and isinstance(terms.msr, float):
-        low, high = max(0.0, terms.msr - 0.01), min(1.0, terms.msr + 0.01)
-        ranges.append(Range("terms.msr", low, high, "Savings threshold, ± 1 point"))
-    return ranges
-
-
-def default_grid(scenario: Scenario) -> Grid:
-    """Pair of assumptions tried against each other when a scenario names none."""
-    at = scenario.headline()
-    steps = [-0.02, -0.01, 0.0, 0.01, 0.02]
-    actual = [-0.06, -0.04, -0.02, 0.0, 0.02, 0.04]
-    row = "trend.adjustment" if scenario.trend is not None else f"years.{at}.benchmark_adjustment"
-    return Grid(row, steps, f"years.{at}.actual_adjustment", actual)

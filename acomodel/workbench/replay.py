@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.programs import Rules, minimum_savings_rate
 from acomodel.puf import PublicUseFile, read_puf
+
+SMALLEST = 100
+"""Fewest beneficiaries of the size table; below, only a printed threshold can be used. [members]"""
 
 DOLLAR = 1.0
 """Largest difference that counts as the same dollar amount. [$]"""
@@ -84,8 +88,18 @@ def replay(paths: Sequence[str | Path], *, year: int | None = None) -> Replay:
     A payment is *within rounding* when the published amount lies between the payments at the two ends of
     the interval that the printed precision of benchmark, spending, quality score and adjustment allows,
     widened by one unit of its own last place: half for the rounding of the amount and half for that of the
-    sequestration taken from it. Payment rises with benchmark and quality and falls with spending, so the
-    two ends are two settlements.
+    sequestration taken from it. Payment rises with benchmark and quality and falls with spending (at a
+    binding loss limit it is the other way round, by as little), so the two ends are two settlements.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> header = "ACO_ID,Current_Track,N_AB,EarnSaveLoss,Met_QPS,QualScore,ABtotBnchmk,ABtotExp"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "puf_2022.csv"
+    ...     _ = path.write_text(header + "\\nA1,B,20000,1960000,1,90%,100000000,95000000")
+    ...     replay([path]).summary.loc[0, ["acos", "within_rounding"]].astype(int).tolist()
+    [1, 1]
     """
     read = [read_puf(path, year=year) for path in paths]
     if not read:
@@ -123,6 +137,7 @@ def _replay_one(file: PublicUseFile) -> pd.DataFrame:
         move = end * file.half_unit
         score = (table["quality_score"].fillna(0.0) + move["quality_score"]).clip(0.0, 1.0)
         factor = basis["quality_factor"].where(~basis["factor_from_score"], score)
+        factor = factor + move["final_sharing_rate"].where(basis["factor_from_rate"], 0.0) / basis["sharing_rate"]
         return settle(
             table["benchmark"] + move["benchmark"],
             table["actual"] - move["actual"],
@@ -141,28 +156,44 @@ def _replay_one(file: PublicUseFile) -> pd.DataFrame:
             "aco_name": table["aco_name"],
             "performance_year": table["performance_year"],
             "start_date": table["start_date"],
-            "track": table["track"],
+            "track": basis["track"],
             "published": table["earned"],
             "computed": exact.earned,
         }
     )
     rows["difference"] = rows["computed"] - rows["published"]
-    slack = 2 * file.half_unit["earned"] + 1e-6
-    published = rows["published"]
-    rows["within_rounding"] = (published >= least.earned - slack) & (published <= most.earned + slack)
+    rows["lowest"], rows["highest"] = np.minimum(least.earned, most.earned), np.maximum(least.earned, most.earned)
+    rows["within_rounding"] = _within(rows, least, most, 2 * file.half_unit["earned"] + 1e-6)
     rows["within_dollar"] = rows["difference"].abs() <= DOLLAR
     rows["msr_basis"] = basis["msr_basis"]
     rows["rate_basis"] = basis["rate_basis"]
     rows["published_sharing_rate"] = table["final_sharing_rate"]
+    rows["published_loss_rate"] = table["final_loss_rate"]
     lines = exact.to_frame().drop(columns=["recouped", "payment", "target"])
     rows = pd.concat([rows, lines], axis=1)
-    rows["lowest"], rows["highest"] = least.earned, most.earned
     rate_gap = (exact.final_sharing_rate - table["final_sharing_rate"]).abs()
     tolerance = file.half_unit["final_sharing_rate"] + file.half_unit["quality_score"] + 1e-9
     rows["rate_agrees"] = (rate_gap <= tolerance).where(table["final_sharing_rate"].notna())
     said = zip(rows.itertuples(), table.itertuples(), half_year, contracts, strict=True)
     rows["explanation"] = [_explain(row, source, half, contract) for row, source, half, contract in said]
     return rows
+
+
+def _within(rows: pd.DataFrame, least: Settlement, most: Settlement, slack: pd.Series) -> pd.Series:
+    """
+    Whether each published amount lies between the two ends.
+
+    Where the printed digits leave open whether the threshold was met, the amount must be near nothing or near
+    what is paid or owed beyond the threshold, not anywhere between.
+    """
+    published = rows["published"]
+    inside = (published >= rows["lowest"] - slack) & (published <= rows["highest"] + slack)
+    straddles = (least.earns != most.earns) | (least.owes != most.owes)
+    paying = most.earned.where(most.earns, least.earned)
+    rate = most.final_sharing_rate.where(most.earns, least.loss_rate)
+    width = (most.savings - least.savings).abs() * rate + slack
+    width += (most.final_sharing_rate - least.final_sharing_rate).abs() * most.savings.abs()
+    return inside & (~straddles | (published.abs() <= slack) | ((published - paying).abs() <= width))
 
 
 def _half_year(table: pd.DataFrame) -> pd.Series:
@@ -179,7 +210,6 @@ def _terms_of(row: Any, rules: Rules) -> dict[str, Any]:
         raise InputError(f"ACO {row.aco_id}: '{track}' did not exist in {rules.year}; wrong year's file?")
     result: dict[str, Any] = {
         "rate_basis": f"{track or 'unknown track'} and quality by the rules",
-        "factor_from_score": False,
         "eligible": row.guardrail != 1,
     }
     rules = Rules(rules.program, rules.year, start)
@@ -188,6 +218,7 @@ def _terms_of(row: Any, rules: Rules) -> dict[str, Any]:
     if not track:
         track, result["rate_basis"] = _inferred_track(row, rules, factor)
     msr, result["msr_basis"] = _threshold(row, rules, track)
+    result["track"] = track
     low_revenue = row.reduced_rate == 1 or (pd.isna(row.reduced_rate) and "low" in row.revenue_category.lower())
     contract = terms(
         "mssp",
@@ -197,6 +228,11 @@ def _terms_of(row: Any, rules: Rules) -> dict[str, Any]:
         msr=msr if msr != "set" else None,
         low_revenue=low_revenue,
     )
+    if row.members < SMALLEST and contract.msr == "size":
+        known = pd.notna(row.msr)
+        contract = dataclasses.replace(contract, msr=float(row.msr) if known else 1.0)
+        result["msr_basis"] = "as printed: too few beneficiaries for the size table" if known else "none: too few"
+    from_rate = False
     if row.reporting_only and pd.isna(row.standard_met) and row.final_sharing_rate == 0:
         factor, standard = 0.0, "failed"
         result["rate_basis"] = "the published final rate of 0: the file marks the score as reporting only, and only "
@@ -204,11 +240,12 @@ def _terms_of(row: Any, rules: Rules) -> dict[str, Any]:
     elif np.isnan(factor):
         known = pd.notna(row.final_sharing_rate)
         factor = min(1.0, row.final_sharing_rate / contract.sharing_rate) if known else 1.0
+        from_rate, standard = bool(known), "standard"
         result["rate_basis"] = "the published final rate: what quality earned is not printed"
         if not known:
             result["rate_basis"] = "the maximum rate: neither a quality score nor a final rate is printed"
-    result |= {"terms": contract, "quality_factor": factor, "factor_from_score": standard == "score"}
-    return result
+    result |= {"terms": contract, "quality_factor": factor, "sharing_rate": contract.sharing_rate}
+    return result | {"factor_from_score": standard == "score", "factor_from_rate": from_rate}
 
 
 def _quality(row: Any, method: str) -> tuple[str, float]:
@@ -227,6 +264,8 @@ def _quality(row: Any, method: str) -> tuple[str, float]:
 def _threshold(row: Any, rules: Rules, track: str) -> tuple[Any, str]:
     """Threshold for `terms`, and on what it rests: the size table, the programme, or the ACO's choice."""
     method = rules.text("msr_method", track)
+    if row.reduced_rate == 1 and method == "choice":
+        return "size", "size table, below which the reduced rate applies"
     if method != "choice":
         return "set", {"size": "size table", "fixed": "set by the programme"}[method]
     offered = [float(x) for x in rules.text("msr_choice", track).split("|") if x != "size"]
@@ -237,7 +276,9 @@ def _threshold(row: Any, rules: Rules, track: str) -> tuple[Any, str]:
     table = minimum_savings_rate(row.members)
     if abs(choice - printed) <= abs(table - printed) and abs(choice - printed) < 1e-4:
         return choice, "the ACO's choice, as printed"
-    return "size", "the ACO's choice of the size table"
+    if abs(table - printed) < 1e-4:
+        return "size", "the ACO's choice of the size table"
+    return "size", f"size table: the printed {printed:.4%} is neither its rate nor one that the programme offers"
 
 
 def _inferred_track(row: Any, rules: Rules, factor: float) -> tuple[str, str]:
@@ -282,6 +323,8 @@ def _explain(row: Any, source: Any, half_year: bool, contract: Terms) -> str:
         text = "losses, which a one-sided contract does not share"
     if row.earns and row.final_sharing_rate == 0:
         text += "; the quality standard was not met, so nothing is paid"
+    beyond = Rules("mssp", int(row.performance_year)).beyond()
+    text += f"; {beyond}" if beyond else ""
     if half_year:
         text += "; six-month performance period"
     if not row.within_rounding:
@@ -298,15 +341,20 @@ def _why_not(row: Any, source: Any) -> str:
     held = row.computed < row.published < 0
     limit = Rules("mssp", int(row.performance_year)).number("loss_limit_revenue", row.track)
     ended = source.mid_year_end == 1
-    if held and limit is not None:
+    if source.disaster_adjustment > 0:
+        return "the file prints a disaster adjustment above zero, which no other year does; it was not applied"
+    if held and limit is not None and source.revenue_limit != 0:
+        says = "as the file's flag says, " if source.revenue_limit == 1 else "consistent with this, "
         text = (
-            f"published ${-row.published:,.0f}, which is ${row.published - row.computed:,.0f} less: the loss is held "
-            f"down by the limit of {limit:.0%} of participants' revenue, whose dollars the file does not print "
+            f"published ${-row.published:,.0f}, which is ${row.published - row.computed:,.0f} less: {says}the loss is "
+            f"held down by the limit of {limit:.0%} of participants' revenue, whose dollars the file does not print "
             f"(the amount implies revenue of ${-row.published / limit:,.0f})"
         )
         return text + ("; the agreement also ended during the year" if ended else "")
     if held and ended:
         return "the agreement ended during the year and the loss was pro-rated by months the file does not print"
+    if source.reduced_rate == 1 and row.computed == 0:
+        return "the file says that a reduced rate was paid, but the agreement began before the rule for it"
     if row.published == 0 and row.computed > 0:
         return "computed a payment where none is published; the file does not say why none was made"
     if row.published != 0 and row.computed == 0:

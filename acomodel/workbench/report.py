@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from acomodel import __version__
+from acomodel.exhibit import inert
 from acomodel.inputs import InputError
 from acomodel.workbench.budget import table_files
 from acomodel.workbench.exhibits import key_figures, summary
@@ -245,9 +246,7 @@ def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "value", "unit", "basis", "source", "note"])
     for item in result.assumptions:
-        writer.writerow(
-            [_inert(str(x)) for x in (item.name, item.value, item.unit, item.basis, item.source, item.note)]
-        )
+        writer.writerow([inert(str(x)) for x in (item.name, item.value, item.unit, item.basis, item.source, item.note)])
     (stage / "assumptions.csv").write_text("\ufeff" + text.getvalue(), encoding="utf-8")
     made = {"created": datetime.now(UTC).isoformat(timespec="seconds")}
     manifest = json.dumps(result.manifest() | made, indent=1)
@@ -259,17 +258,6 @@ def _unnamed(table: Any) -> Any:
     if "claimant" not in table:
         return table.dropna(axis=1, how="all")
     return table.assign(claimant=[f"claimant {n}" for n in range(1, len(table) + 1)])
-
-
-def _inert(text: str) -> str:
-    """
-    Text that a spreadsheet does not take for a formula; numbers stay numbers.
-
-    >>> _inert("=1+1"), _inert("-0.02"), _inert("+cmd")
-    ("'=1+1", '-0.02', "'+cmd")
-    """
-    number = re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text and not number else text
 
 
 def _write_pages(stage: Path, result: Run) -> None:

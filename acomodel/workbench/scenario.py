@@ -230,6 +230,11 @@ def load_scenario(path: str | Path) -> Scenario:
     InputError
         Not TOML, an unknown key, a wrong type, a value out of range, or settings that do not fit together;
         the message names file, key, what was found and what is wanted.
+
+    Examples
+    --------
+    >>> load_scenario("scenarios/toolkit-2010.toml").terms.sharing_rate
+    0.5
     """
     path = Path(path)
     tables = _toml(path)
@@ -340,6 +345,12 @@ def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     ------
     InputError
         A key that does not exist or a value that its setting refuses.
+
+    Examples
+    --------
+    >>> base = load_scenario("scenarios/toolkit-2010.toml")
+    >>> change(base, {"terms.msr": 0.03}).terms.msr, base.terms.msr
+    (0.03, 0.02)
     """
     tables = _plain(scenario)
     for key, value in values.items():

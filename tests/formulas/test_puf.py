@@ -37,7 +37,7 @@ def test_2015_without_track_columns(tmp_path):
     rows = replay([write(tmp_path / "puf_2015.csv", header, one_sided, two_sided)]).rows
     assert rows["within_rounding"].all()
     assert rows["rate_basis"].str.contains("inferred").all()
-    assert rows["track"].tolist() == ["", ""]
+    assert rows["track"].tolist() == ["Track 1", "Track 2"]
     assert rows["msr_basis"].tolist() == ["size table", "set by the programme"]
 
 
@@ -84,7 +84,9 @@ def test_six_month_period_of_2019_halves_the_printed_adjustment(tmp_path):
 def test_a_year_beyond_the_rules_takes_the_newest(tmp_path):
     header = "ACO_ID,Current_Track,N_AB,MinSavPerc,EarnSaveLoss,Met_QPS,QualScore,ABtotBnchmk,ABtotExp,FinalShareRate"
     row = "A1,E,20000,2.50%,1960000,1,80.00%,100000000,96000000,50.00%"
-    assert one(write(tmp_path / "py2026.csv", header, row))["within_rounding"]
+    found = one(write(tmp_path / "py2026.csv", header, row))
+    assert found["within_rounding"]
+    assert "its newest row stands in for 2026" in found["explanation"]
 
 
 HEADER = "ACO_ID,Current_Start_Date,Current_Track,N_AB,MinSavPerc,EarnSaveLoss,Met_QPS,QualScore,ABtotBnchmk,ABtotExp"
@@ -118,6 +120,16 @@ def test_a_word_in_place_of_a_score_counts_in_full(tmp_path):
         ("results.csv", HEADER, [ROW], "name it with --year"),
         ("puf_2019.csv", HEADER, [ROW], "begins in 2022, after performance year 2019"),
         ("puf_2030.csv", HEADER, [ROW], "wrong year's file"),
+        ("puf_2022.csv", HEADER, [ROW.replace("A1", "")], "identifier of the ACO is empty"),
+        ("puf_2022.csv", HEADER, [ROW.replace("01/01/2022", "43647x")], "a date is wanted"),
+        (
+            "puf_2018.csv",
+            "ACO_ID,Track1,Track2,N_AB,EarnSaveLoss,QualScore,ABtotBnchmk,ABtotExp",
+            ["A,1,1,9999,0,1,9,9"],
+            "two tracks",
+        ),
+        ("puf_2022.csv", HEADER + ",n_ab", [ROW + ",1"], "two columns are named like 'N_AB'"),
+        ("puf_2022.csv", ",,", [",,"], "nothing but commas"),
         ("puf_2016.csv", HEADER.replace("01/", "") + ",year", [ROW.replace("2022", "2018") + ",2018"], "are of 2018"),
         ("puf_2022.csv", HEADER, [ROW, ROW], "row 3: a second row for ACO A1"),
         ("puf_2022.csv", HEADER, [ROW.replace("96000000", "*")], r"found '\*'; total expenditures is needed"),
@@ -134,6 +146,88 @@ def test_a_word_in_place_of_a_score_counts_in_full(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path, name, header, rows, words):
     with pytest.raises(InputError, match=words):
         replay([write(tmp_path / name, header, *rows)])
+
+
+def changed(values, row=ROW):
+    """The good row with some cells exchanged."""
+    cells = dict(zip(HEADER.split(","), row.split(","), strict=True)) | values
+    return ",".join(cells.values())
+
+
+@pytest.mark.parametrize("earned", ["1960002", "1959998", "1960100", "0", "-1960000"])
+def test_an_amount_that_the_digits_do_not_allow_is_not_within(tmp_path, earned):
+    found = one(write(tmp_path / "puf_2022.csv", HEADER, changed({"EarnSaveLoss": earned})))
+    assert not found["within_rounding"]
+    assert abs(found["highest"] - found["lowest"]) < 2
+
+
+@pytest.mark.parametrize(("earned", "within"), [("0", True), ("1470000", True), ("777777", False)])
+def test_an_open_threshold_allows_both_ends_and_nothing_between(tmp_path, earned, within):
+    values = {"N_AB": "10000", "MinSavPerc": "3.00%", "ABtotExp": "97000000", "EarnSaveLoss": earned}
+    found = one(write(tmp_path / "puf_2022.csv", HEADER, changed(values)))
+    assert found["within_rounding"] == within
+
+
+def test_half_units_follow_the_printed_digits(tmp_path):
+    rows = [ROW, changed({"ACO_ID": "A2", "QualScore": "81.5%", "ABtotExp": "95000000.25"})]
+    half = read_puf(write(tmp_path / "puf_2022.csv", HEADER, *rows)).half_unit
+    assert half["quality_score"].tolist() == pytest.approx([5e-5, 5e-5])
+    assert half["benchmark"].tolist() == [0.5, 0.5]
+    assert half["actual"].tolist() == pytest.approx([0.005, 0.005])
+    assert half["members"].tolist() == [0, 0]
+
+
+def test_a_missing_score_falls_back_to_the_published_rate_and_its_rounding(tmp_path):
+    header = "ACO_ID,Current_Track_1,N_AB,EarnSaveLoss,QualScore,ABtotBnchmk,ABtotExp,FinalShareRate"
+    found = one(write(tmp_path / "puf_2018.csv", header, "A1,1,10000,2205400,*,100000000,95000000,0.45"))
+    assert found["computed"] == pytest.approx(2_205_000)
+    assert found["within_rounding"]
+    assert "the published final rate" in found["rate_basis"]
+
+
+def test_a_word_among_percents_counts_in_full(tmp_path):
+    header = "ACO_ID,Track1,N_AB,EarnSaveLoss,QualScore,ABtotBnchmk,ABtotExp,FinalShareRate"
+    rows = ["A1,1,10000,2450000,P4R,100000000,95000000,0.5", "A2,1,10000,1960000,80%,100000000,95000000,0.4"]
+    assert replay([write(tmp_path / "puf_2015.csv", header, *rows)]).rows["within_rounding"].all()
+
+
+def test_a_plus_sign_is_part_of_a_name(tmp_path):
+    header = "ACO_ID,Current_Track_1,Current_Track_1+,N_AB,MinSavPerc,EarnSaveLoss,QualScore,ABtotBnchmk,ABtotExp"
+    found = one(write(tmp_path / "puf_2018.csv", header, "A1,0,1,10000,0,-1500000,1,100000000,105000000"))
+    assert found["track"] == "Track 1+"
+    assert found["within_rounding"]
+
+
+def test_a_suppressed_payment_is_not_zero(tmp_path):
+    header = "ACO_ID,Track 2 ACO,N_AB,Quality Score,ABtotBnchmk,ABtotExp,Shared Savings ($),Shared Losses ($)"
+    rows = ["A1,0,10000,1,100000000,100000000,*,", "A2,0,10000,1,100000000,100000000,,"]
+    result = replay([write(tmp_path / "puf_2013.csv", header, *rows)]).rows
+    assert result["within_rounding"].tolist() == [False, True]
+    assert "no payment to compare with" in result["explanation"].iloc[0]
+
+
+def test_a_small_aco_and_a_strange_optional_cell_do_not_stop_the_file(tmp_path):
+    header = HEADER.replace("EarnSaveLoss", "EarnSaveLoss,Sav_rate,Prorate_Shared_Losses")
+    rows = [
+        "A1,01/01/2022,A,60,30.00%,0,n/a%,0.5,1,80.00%,100000,99000",
+        ROW.replace("1960000", "1960000,4.00%,0").replace("A1", "A2"),
+    ]
+    file = read_puf(write(tmp_path / "puf_2022.csv", header, *rows))
+    assert sum("left blank" in said for said in file.decisions) == 2
+    result = replay([file.path]).rows
+    assert result["within_rounding"].all()
+    assert "too few" in result["msr_basis"].iloc[0]
+
+
+def test_a_threshold_that_is_not_offered_is_said(tmp_path):
+    found = one(write(tmp_path / "puf_2022.csv", HEADER, changed({"MinSavPerc": "1.20%"})))
+    assert found["msr_basis"].startswith("size table: the printed 1.2000% is neither")
+
+
+def test_reduced_rate_flag_goes_before_a_printed_threshold_of_zero(tmp_path):
+    header, row = HEADER + ",ReducedSS", ROW.replace("01/01/2022", "01/01/2024") + ",1"
+    row = row.replace("2.50%", "0.00%").replace("1960000", "245000").replace("96000000", "99000000")
+    assert one(write(tmp_path / "puf_2024.csv", header, row))["within_rounding"]
 
 
 def test_one_settlement_in_two_files(tmp_path):
