@@ -34,6 +34,12 @@ class Terms:
     pydantic.ValidationError
         A value is out of range, or two clauses contradict each other.
 
+    References
+    ----------
+    .. [1] 42 CFR 425.604, 425.606, 425.610 (2015): threshold, cap, loss limit, first-dollar sharing.
+    .. [2] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, pp. 50-52: threshold, share, one or two sides.
+    .. [3] Lendner, "ACO contracts," Managed Care: corridors, caps, quality as gate and ladder.
+
     Examples
     --------
     >>> one_sided = Terms(sharing_rate=0.5, msr=0.02, share_from="threshold")
