@@ -177,6 +177,16 @@ def test_report_folder_that_holds_something_else(folder, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
+@pytest.mark.parametrize("manifest", [None, "{}", "not json"])
+def test_folder_that_only_looks_like_a_report(folder, tmp_path, manifest):
+    (tmp_path / "mine" / "notebooks").mkdir(parents=True)
+    (tmp_path / "mine" / "notebooks" / "thesis.ipynb").write_text("years of work", encoding="utf-8")
+    if manifest is not None:
+        (tmp_path / "mine" / "manifest.json").write_text(manifest, encoding="utf-8")
+    assert "no report's manifest" in refused("propose", folder / f"{TOOLKIT}.toml", "--out", tmp_path / "mine")
+    assert (tmp_path / "mine" / "notebooks" / "thesis.ipynb").exists()
+
+
 @pytest.mark.parametrize("command", ["sweep", "replay"])
 def test_table_that_cannot_be_written(folder, tmp_path, command):
     if command == "sweep":

@@ -225,6 +225,21 @@ def test_only_assumptions_in_force_are_listed():
     assert "risk.table" not in listed({"risk.ratio": 1.01})
 
 
+def test_what_a_stated_figure_replaces_is_not_worked_out():
+    scenario = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    stated = run(change(scenario, {"risk.ratio": 1.02, "large_claims.factor": 0.99}))
+    names = {a.name for a in stated.assumptions}
+    assert not [n for n in names if n.startswith(("Average age/sex", "Excess of large claims"))]
+    assert "No change in the population's risk" in repr(exhibits.demographics(stated))
+
+
+def test_the_regression_note_says_whether_the_budget_uses_it():
+    scenario = load_scenario(SCENARIOS / "commercial-two-sided.toml")
+    assert "which the budget uses" in exhibits.regressions(run(scenario)).note
+    for values in ({"trend.method": "regional"}, {"trend.own": "latest_ratio"}):
+        assert "the budget uses another trend" in exhibits.regressions(run(change(scenario, values))).note
+
+
 def test_a_list_of_large_claims_that_does_not_fit_its_threshold_is_said():
     scenario = load_scenario(SCENARIOS / "commercial-two-sided.toml")
     below = run(change(scenario, {"large_claims.threshold": 200_000})).budget.notes

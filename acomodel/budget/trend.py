@@ -94,13 +94,7 @@ class TrendFit(Shown):
 
 def _points(monthly: pd.DataFrame, measure: Measure, grouping: int) -> tuple[pd.DataFrame, str]:
     """Points of a measure: whole groups of months counted back from the latest, and what was left out."""
-    columns = [c for c in ("incurred_claims", "member_cost_share", "completion_factor") if c in monthly]
-    frame = monthly[["month", "member_months", "services", *columns]].copy()
-    complete = frame["completion_factor"].fillna(1.0) if "completion_factor" in frame else 1.0
-    share = frame["member_cost_share"].fillna(0.0) if "member_cost_share" in frame else 0.0
-    frame["allowed"] = (frame["incurred_claims"] + share) / complete
-    frame["services"] = frame["services"] / complete
-    frame = frame.groupby("month")[["allowed", "services", "member_months"]].sum().sort_index()
+    frame = all_categories(monthly).set_index("month").rename(columns={"incurred_claims": "allowed"})
     whole = pd.period_range(frame.index[0], frame.index[-1], freq="M")
     if len(whole) != len(frame):
         gap = whole.difference(frame.index)[0]

@@ -61,12 +61,8 @@ def _in_force(scenario: Scenario, tables: Tables, key: str) -> bool:
         if part in ("table", "own", "national", "regional", "weights"):
             return asked in used
         return part != "rule" or ("own" in used and trend.own == "regression" and tables.monthly is not None)
-    risk, large = scenario.risk, scenario.large_claims
-    if risk is not None and risk.ratio is not None and key in ("risk.table", "risk.base", "risk.current"):
-        return False
-    return not (
-        large is not None and large.factor is not None and key in ("large_claims.table", "large_claims.threshold")
-    )
+    stated = scenario.risk is not None and scenario.risk.ratio is not None
+    return not (stated and key in ("risk.table", "risk.base", "risk.current"))
 
 
 def _goes_without_saying(scenario: Scenario, key: str, value: Any) -> bool:

@@ -97,16 +97,25 @@ class Tables:
         }
 
 
+TABLE_SETTINGS = {
+    "experience": "experience.table",
+    "monthly": "experience.monthly",
+    "demographics": "risk.table",
+    "large_claims": "large_claims.table",
+    "trend": "trend.table",
+}
+"""Table name to the setting that names its file."""
+
+
 def table_files(scenario: Scenario) -> dict[str, str]:
     """Table name to file name, for the tables a scenario points at."""
-    named = {
-        "experience": scenario.experience and scenario.experience.table,
-        "monthly": scenario.experience and scenario.experience.monthly,
-        "demographics": scenario.risk and scenario.risk.table,
-        "large_claims": scenario.large_claims and scenario.large_claims.table,
-        "trend": scenario.trend and scenario.trend.table,
-    }
-    return {table: file for table, file in named.items() if file}
+    found = {}
+    for table, key in TABLE_SETTINGS.items():
+        part, name = key.split(".")
+        file = getattr(getattr(scenario, part), name, None)
+        if file:
+            found[table] = file
+    return found
 
 
 def read_tables(scenario: Scenario) -> Tables:
@@ -203,15 +212,16 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
 
 
 def _age_sex(scenario: Scenario, tables: Tables) -> tuple[float, float] | None:
-    if scenario.risk is None or tables.demographics is None:
+    if scenario.risk is None or scenario.risk.ratio is not None or tables.demographics is None:
         return None
     return age_sex_factors(tables.demographics, scenario.risk.base, scenario.risk.current)
 
 
 def _removed(scenario: Scenario, tables: Tables) -> float | None:
-    if scenario.large_claims is None or tables.large_claims is None:
+    wanted = scenario.large_claims
+    if wanted is None or wanted.factor is not None or tables.large_claims is None:
         return None
-    return float(excess_by_period(tables.large_claims, scenario.large_claims.threshold).get("baseline", 0.0))
+    return float(excess_by_period(tables.large_claims, wanted.threshold).get("baseline", 0.0))
 
 
 def _large_claim_notes(scenario: Scenario, tables: Tables) -> list[str]:

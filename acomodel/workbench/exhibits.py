@@ -222,8 +222,8 @@ def regressions(run: Run) -> Exhibit | Note | None:
     if run.tables.monthly is None or run.scenario.trend is None:
         years = run.budget.report.index.unique("year").size
         return Note(
-            f"{years} annual points are too few for a regression, so trends are ratios of one year to the year before. "
-            "Monthly experience allows regression on groups of 12, 6, 3 and 1 months, with intervals."
+            f"Annual experience, {years} points, is too little for a regression: trends are ratios of one year to the "
+            "year before. Monthly experience allows regression on groups of 12, 6, 3 and 1 months, with intervals."
         )
     study = trend_study(run.tables.monthly, run.scenario.trend.rule)
     frame = study["annual_trend"].unstack("grouping")[[12, 6, 3, 1]]
@@ -234,7 +234,10 @@ def regressions(run: Run) -> Exhibit | Note | None:
     frame = frame.reindex(study.index.droplevel("grouping").unique())
     frame.index = pd.Index([f"{c}, {WORDS[m]}" for c, m in frame.index], name="Annual trend fitted to points of")
     confidence = run.scenario.trend.rule.confidence
-    note = f"Low and high: {confidence:.0%} interval of the {grouping}-month fit, which the budget uses."
+    used = "trend.own" in {a.note.removeprefix("setting ") for a in run.assumptions}
+    used = used and run.scenario.trend.own == "regression"
+    note = f"Low and high: {confidence:.0%} interval of the {grouping}-month fit"
+    note += ", which the budget uses." if used else "; the budget uses another trend."
     return Exhibit("Trend by log-linear regression", frame, dict.fromkeys(frame.columns, "%."), note)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -304,11 +303,3 @@ def _nothing(ax: Axes, words: str) -> Axes:
     ax.set_axis_off()
     ax.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=ax.transAxes)
     return ax
-
-
-def save(draw: Callable[..., Axes], run: Run, path: Any) -> None:
-    """Draw a chart of a run into a file, in the format of its name."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 3.7), layout="constrained")
-        draw(run, ax=figure.add_subplot())
-        figure.savefig(path, dpi=160)

@@ -20,7 +20,7 @@ from typing import Any
 from acomodel import __version__
 from acomodel.exhibit import inert
 from acomodel.inputs import InputError
-from acomodel.workbench.budget import table_files
+from acomodel.workbench.budget import TABLE_SETTINGS, table_files
 from acomodel.workbench.exhibits import key_figures, summary
 from acomodel.workbench.model import Run, run
 from acomodel.workbench.scenario import Scenario, change, load_scenario
@@ -193,16 +193,23 @@ def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 
 
 
 def _check_replaceable(target: Path) -> None:
-    """Refuse a folder that holds anything but a report of ours: the new report replaces it whole."""
+    """Refuse a folder that is not a report of ours, or holds more than one: the new report replaces it whole."""
     if not target.exists():
         return
     if not target.is_dir():
         raise InputError(f"{target}: this is a file; name a folder with --out.")
     written = {"index.html", "results.json", "assumptions.csv", "scenario.toml", "manifest.json", "notebooks", "inputs"}
-    written |= {_page_name(name) for name in CHAPTERS}
-    foreign = sorted(path.name for path in target.iterdir() if path.name not in written and path.name[0] != ".")
+    written |= {_page_name(name) for name in CHAPTERS} | {".DS_Store", ".ipynb_checkpoints"}
+    held = sorted(path.name for path in target.iterdir())
+    foreign = [name for name in held if name not in written]
     if foreign:
         raise InputError(f"{target}: holds '{foreign[0]}', which is not of a report; name another folder with --out.")
+    try:
+        ours = not held or "acomodel" in json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        ours = False
+    if not ours:
+        raise InputError(f"{target}: holds '{held[0]}' but no report's manifest; name another folder with --out.")
 
 
 def _put_in_place(stage: Path, target: Path) -> None:
@@ -228,18 +235,11 @@ def results_text(result: Run) -> str:
 def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
     """Results, assumptions, manifest, resolved scenario and its tables."""
     named = table_files(scenario)
-    keys = {
-        "experience": "experience.table",
-        "monthly": "experience.monthly",
-        "demographics": "risk.table",
-        "large_claims": "large_claims.table",
-        "trend": "trend.table",
-    }
     if named:
         (stage / "inputs").mkdir()
     for table in named:
         getattr(result.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
-    moved = change(scenario, {keys[table]: f"inputs/{table}.csv" for table in named}) if named else scenario
+    moved = change(scenario, {TABLE_SETTINGS[table]: f"inputs/{table}.csv" for table in named}) if named else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")
     (stage / "results.json").write_text(results_text(result), encoding="utf-8")
     text = io.StringIO(newline="")

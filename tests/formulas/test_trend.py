@@ -113,6 +113,13 @@ def test_completion_is_taken_out_before_the_fit():
     assert fit_trend(short).annual_factor == pytest.approx(fit_trend(data).annual_factor)
 
 
+def test_several_categories_are_added_up_over_the_same_members():
+    one, other = months(noise=0.01, seed=1), months(noise=0.01, seed=2).assign(service_category="Specialty Care")
+    both = pd.concat([one, other])
+    parts = [fit_trend(part).points["observed"].to_numpy() for part in (one, other)]
+    assert fit_trend(both).points["observed"].to_numpy() == pytest.approx(parts[0] + parts[1])
+
+
 def test_order_of_rows_does_not_matter():
     data = months(noise=0.02)
     shuffled = data.sample(frac=1, random_state=3)
