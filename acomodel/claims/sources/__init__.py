@@ -1,0 +1,1 @@
+"""Readers of claims, one per format."""
