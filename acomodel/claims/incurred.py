@@ -1,0 +1,314 @@
+"""Experience from claims: incurred and paid months by category, member months, and where every dollar went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings
+
+from acomodel.claims.categories import units_of
+from acomodel.claims.population import Population, merged
+from acomodel.claims.tables import Dataset
+from acomodel.exhibit import Exhibit, Shown
+from acomodel.inputs import InputError, nearest
+from acomodel.rates import MONTHS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+PARTS = ("attributed", "capitated", "excluded", "unattributed", "outside eligibility")
+"""Where a claim line goes; every line goes to one of them."""
+AMOUNTS = ("paid", "member_cost_share", "allowed", "ime_dsh")
+
+
+@settings(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class ContractScope:
+    """Which claims and months a contract counts."""
+
+    excluded_services: list[str] = Field(default_factory=list, description="service categories the contract leaves out")
+    ime_dsh: bool = Field(default=True, description="whether payments for medical education and the poor count")
+    capitated: Literal["apart", "include"] = Field(
+        default="apart", description="capitated services: kept apart, or counted with the rest"
+    )
+    member_months: Literal["any_day", "first_day", "days"] = Field(
+        default="any_day", description="a month counts if covered on any day, on its first day, or by share of days"
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Experience(Shown):
+    """
+    Experience of a population, small enough for memory: what leaves the engine.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        One row per month of service, month of payment (missing where unknown), service category and part:
+        `lines`, `stays` (lines with use, net of reversals), `units`, `paid`, `member_cost_share`, `allowed`,
+        `ime_dsh` [$].
+    exposure : pandas.DataFrame
+        Index month; `member_months` of the population and `unattributed` of all others covered.
+    scope : ContractScope
+        What the contract counts.
+    """
+
+    cells: pd.DataFrame
+    exposure: pd.DataFrame
+    scope: ContractScope
+
+    def counted(self) -> pd.DataFrame:
+        """Cells of the part that the contract counts, IME and DSH taken off where it says so."""
+        rows = self.cells[self.cells["part"] == "attributed"]
+        if self.scope.ime_dsh:
+            return rows
+        return rows.assign(allowed=rows["allowed"] - rows["ime_dsh"], paid=rows["paid"] - rows["ime_dsh"])
+
+    def payments(self) -> pd.DataFrame:
+        """Counted cells by month of service, month of payment and category, as completion takes them."""
+        rows = self.counted()
+        paid_month = rows["paid_month"].fillna(rows["incurred_month"])
+        keys = ["incurred_month", "paid_month", "service_category"]
+        return rows.assign(paid_month=paid_month).groupby(keys, as_index=False)[["paid", "allowed", "units"]].sum()
+
+    def monthly(self) -> pd.DataFrame:
+        """
+        Reported experience by month and category: rows of the table `monthly` of the data dictionary, with use.
+
+        A category without claims in a month stands with zeros; months without exposure are left out.
+        """
+        rows = (
+            self.counted().groupby(["incurred_month", "service_category"])[["paid", "allowed", "units", "stays"]].sum()
+        )
+        months = self.exposure.index[self.exposure["member_months"] > 0]
+        categories = [c for c in units_of() if c in rows.index.unique("service_category")]
+        categories += sorted(set(rows.index.unique("service_category")) - set(categories))
+        every = pd.MultiIndex.from_product([months, categories], names=["month", "service_category"])
+        frame = rows.reindex(every, fill_value=0.0).reset_index()
+        return pd.DataFrame(
+            {
+                "month": frame["month"],
+                "service_category": frame["service_category"],
+                "member_months": self.exposure["member_months"].reindex(frame["month"]).to_numpy(),
+                "incurred_claims": frame["paid"],
+                "member_cost_share": frame["allowed"] - frame["paid"],
+                "services": frame["units"],
+                "stays": frame["stays"],
+            }
+        )
+
+    def pmpm(self, year: int, amount: str = "allowed") -> float:
+        """Reported amount PMPM of a calendar year, not completed. [$ PMPM]"""
+        months = pd.period_range(f"{year}-01", f"{year}-12", freq="M")
+        rows = self.counted()
+        exposed = self.exposure["member_months"].reindex(months).sum()
+        return float(rows.loc[rows["incurred_month"].isin(months), amount].sum() / exposed) if exposed else float("nan")
+
+    def conservation(self) -> pd.DataFrame:
+        """
+        Where every claim dollar went; the parts add up to the claims read.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index part, a row "Total"; columns lines, paid, member_cost_share, allowed [$]. IME and DSH that the
+            contract leaves out stand under "excluded".
+        """
+        sums = self.cells.groupby("part")[["lines", *AMOUNTS]].sum().reindex(PARTS, fill_value=0.0)
+        if not self.scope.ime_dsh:
+            off = sums.loc["attributed", "ime_dsh"]
+            sums.loc["attributed", ["paid", "allowed"]] -= off
+            sums.loc["excluded", ["paid", "allowed"]] += off
+        frame = sums[["lines", "paid", "member_cost_share", "allowed"]]
+        frame = frame.assign(lines=frame["lines"].astype(int)).round(2)
+        frame.loc["Total"] = frame.sum().round(2)
+        return frame
+
+    def exhibit(self) -> Exhibit:
+        """Where every claim dollar went."""
+        frame = self.conservation().rename(columns=lambda c: c.replace("_", " ").capitalize()).rename_axis("Part")
+        formats = {"Lines": "#"} | dict.fromkeys(("Paid", "Member cost share", "Allowed"), "$")
+        return Exhibit("Where the claims went", frame, formats, "Total: all claims read.")
+
+
+def experience(dataset: Dataset, population: Population, scope: ContractScope | None = None) -> Experience:
+    r"""
+    Experience of a population by month of service, month of payment and service category.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Canonical claims tables.
+    population : Population
+        Who is assigned, and when; from `assign` or `everyone`.
+    scope : ContractScope, optional
+        What the contract counts.
+
+    Returns
+    -------
+    Experience
+
+    Raises
+    ------
+    InputError
+        An excluded service that the claims do not know.
+
+    Notes
+    -----
+    A line belongs to the month of its first day. It lies outside eligibility when the member was not covered on
+    that day; it is attributed when the member was assigned on it, wherever the service was rendered. All amounts are
+    summed in whole cents, so
+
+    .. math:: \text{claims} = \text{attributed} + \text{capitated} + \text{excluded} + \text{unattributed}
+        + \text{outside eligibility}
+
+    holds to the cent, in each month and category.
+
+    References
+    ----------
+    .. [1] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, pp. 36-40, exhibits 3.3 to 3.5.
+    """
+    scope = scope or ContractScope()
+    lines = dataset.claims
+    if scope.excluded_services:
+        known = sorted(lines.select("service_category").distinct().to_pandas()["service_category"])
+        for name in scope.excluded_services:
+            if name not in known:
+                raise InputError(
+                    f"excluded_services: no claims of '{name}'.{nearest(name, known)} Known: {', '.join(known)}."
+                )
+    spans = dataset.keep(merged(dataset.eligibility))
+    stretches = dataset.keep(_stretches(spans, population.windows))
+    exposure = _exposure(lines, spans, population.windows, scope)
+    return Experience(_cells(lines, stretches, scope), exposure, scope)
+
+
+def _stretches(spans: ir.Table, windows: ir.Table) -> ir.Table:
+    """Days of coverage of each member cut into stretches inside and outside the windows of assignment."""
+    import ibis
+
+    day = ibis.interval(days=1)
+    theirs = windows.select(assigned="member_id", opens="start_date", closes="end_date")
+    within = [
+        spans.member_id == theirs.assigned,
+        spans.start_date <= theirs.opens,
+        spans.end_date >= theirs.closes,
+    ]
+    both = spans.left_join(theirs, within).select("member_id", "start_date", "end_date", "opens", "closes")
+    order = ibis.window(group_by=["member_id", "start_date"], order_by="opens")
+    both = both.mutate(before=both.closes.lag().over(order), following=both.opens.lead().over(order))
+    bare = both.filter(both.opens.isnull()).select("member_id", "start_date", "end_date", inside=False)
+    ours = both.filter(both.opens.notnull())
+    assigned = ours.select("member_id", start_date="opens", end_date="closes", inside=True)
+    first = (ours.before + day).cast("date").fill_null(ours.start_date)
+    ahead = ours.select("member_id", start_date=first, end_date=(ours.opens - day).cast("date"), inside=False)
+    last = ours.filter(ours.following.isnull())
+    after = last.select("member_id", start_date=(last.closes + day).cast("date"), end_date="end_date", inside=False)
+    whole = bare.union(assigned, ahead, after)
+    return whole.filter(whole.start_date <= whole.end_date)
+
+
+def _cells(lines: ir.Table, stretches: ir.Table, scope: ContractScope) -> pd.DataFrame:
+    """Sums of the lines by months, category and part, in one pass over the claims."""
+    import ibis
+
+    theirs = stretches.select("inside", covered="member_id", opens="start_date", closes="end_date")
+    on_day = [
+        lines.member_id == theirs.covered,
+        lines.service_date >= theirs.opens,
+        lines.service_date <= theirs.closes,
+    ]
+    joined = lines.left_join(theirs, on_day)
+    apart = joined.capitated.fill_null(False) if scope.capitated == "apart" else ibis.literal(False)
+    out = joined.service_category.isin(scope.excluded_services) if scope.excluded_services else ibis.literal(False)
+    part = ibis.cases(
+        (joined.inside.isnull(), PARTS.index("outside eligibility")),
+        (~joined.inside, PARTS.index("unattributed")),
+        (out, PARTS.index("excluded")),
+        (apart, PARTS.index("capitated")),
+        else_=PARTS.index("attributed"),
+    )
+    marked = joined.select(
+        "service_category",
+        "units",
+        *AMOUNTS,
+        incurred=_month_number(joined.service_date),
+        paid_in=_month_number(joined.paid_date),
+        part=part,
+    )
+    sums = marked.group_by("incurred", "paid_in", "service_category", "part").agg(
+        lines=marked.count(),
+        stays=marked.units.sign().sum().cast("int64"),
+        **{name: marked[name].sum().cast("float64") for name in ("units", *AMOUNTS)},
+    )
+    frame = sums.to_pandas()
+    frame[["units", *AMOUNTS]] = frame[["units", *AMOUNTS]].astype(float).fillna(0.0).round(2)
+    frame["incurred_month"] = _periods(frame.pop("incurred"))
+    frame["paid_month"] = _periods(frame.pop("paid_in"))
+    frame["stays"] = frame["stays"].fillna(0).astype("int64")
+    frame["part"] = np.array(PARTS, dtype=object)[frame["part"].to_numpy(int)]
+    keys = ["incurred_month", "paid_month", "service_category", "part"]
+    frame = frame[[*keys, "lines", "stays", "units", *AMOUNTS]]
+    return frame.sort_values(keys, ignore_index=True)
+
+
+def _exposure(lines: ir.Table, spans: ir.Table, windows: ir.Table, scope: ContractScope) -> pd.DataFrame:
+    """Member months of the population and of all others covered, by month of the claims."""
+    service = lines.service_date
+    limits = lines.agg(first=service.min(), last=service.max()).to_pandas().iloc[0]
+    months = pd.period_range(pd.Timestamp(limits["first"]), pd.Timestamp(limits["last"]), freq="M", name="month")
+    ours, everyone = (_member_months(table, months, scope) for table in (windows, spans))
+    return pd.DataFrame({"member_months": ours, "unattributed": everyone - ours}, index=months)
+
+
+def _member_months(spans: ir.Table, months: pd.PeriodIndex, scope: ContractScope) -> np.ndarray:
+    """
+    Member months in each month, from spans that do not overlap.
+
+    Spans are grouped by their first and last month; all months between are whole. Where a member leaves and comes
+    back within one month, "any day" counts that month once.
+    """
+    import ibis
+
+    rows = spans.mutate(first=_month_number(spans.start_date), last=_month_number(spans.end_date))
+    again = rows["last"].lag().over(ibis.window(group_by="member_id", order_by="start_date"))
+    rows = rows.mutate(again=(again == rows["first"]).fill_null(False).cast("int32"))
+    grouped = rows.group_by("first", "last").agg(
+        spans=rows.count(),
+        again=rows.again.sum(),
+        from_day_1=(rows.start_date.day() == 1).sum(),
+        start_days=rows.start_date.day().sum(),
+        end_days=rows.end_date.day().sum(),
+    )
+    frame = grouped.to_pandas().astype("int64")
+    first, last = frame["first"].to_numpy()[:, None], frame["last"].to_numpy()[:, None]
+    number = (months.year * MONTHS + months.month).to_numpy()[None, :]
+    column = {name: frame[name].to_numpy()[:, None] for name in frame}
+    opens, inside = number == first, (number > first) & (number <= last)
+    if scope.member_months == "any_day":
+        counted = (opens | inside) * column["spans"] - opens * column["again"]
+    elif scope.member_months == "first_day":
+        counted = inside * column["spans"] + opens * column["from_day_1"]
+    else:
+        length = months.days_in_month.to_numpy()[None, :]
+        ends = number == last
+        until = np.where(ends, column["end_days"], length * column["spans"])
+        days = until - opens * (column["start_days"] - column["spans"])
+        counted = (opens | inside) * days / length
+    return counted.sum(axis=0).astype(float)
+
+
+def _month_number(column: Any) -> Any:
+    return column.year() * MONTHS + column.month()
+
+
+def _periods(numbers: pd.Series) -> pd.Series:
+    """Months from their numbers, year times twelve plus month."""
+    known = numbers.notna()
+    found = pd.Series(pd.NaT, index=numbers.index, dtype="period[M]")
+    values = numbers[known].astype(int)
+    found[known] = pd.PeriodIndex.from_fields(year=(values - 1) // MONTHS, month=(values - 1) % MONTHS + 1, freq="M")
+    return found
