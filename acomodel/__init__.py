@@ -1,4 +1,4 @@
-"""Actuarial workbench for Accountable Care Organizations: from experience to a settled contract."""
+"""Actuarial workbench for Accountable Care Organizations: from claims to a settled contract."""
 
 from __future__ import annotations
 
@@ -19,6 +19,18 @@ _PUBLIC = {
     "read_puf": "acomodel.puf",
     "Rules": "acomodel.programs",
     "minimum_savings_rate": "acomodel.programs",
+    "ingest": "acomodel.claims.ingest",
+    "read_dataset": "acomodel.claims.tables",
+    "Dataset": "acomodel.claims.tables",
+    "attribute": "acomodel.claims.attribution",
+    "AttributionRule": "acomodel.claims.attribution",
+    "assign": "acomodel.claims.population",
+    "experience": "acomodel.claims.incurred",
+    "compare_methods": "acomodel.claims.methods",
+    "completion_factors": "acomodel.claims.completion",
+    "complete": "acomodel.claims.runoff",
+    "price_use_mix": "acomodel.claims.drilldown",
+    "write_book": "acomodel.claims.synthetic",
     "cost_utilization_report": "acomodel.claims.experience",
     "trend_report": "acomodel.claims.experience",
     "fit_trend": "acomodel.budget.trend",

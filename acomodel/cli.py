@@ -150,10 +150,18 @@ def sweep(scenario: Path, changes: tuple[str, ...], as_json: bool, out: Path | N
 @_guarded
 def check(scenario: Path) -> None:
     """Check SCENARIO and its tables without making a report."""
+    from acomodel.claims.findings import Finding
     from acomodel.workbench.model import run as work_out
     from acomodel.workbench.scenario import load_scenario
 
     result = work_out(load_scenario(scenario))
+    if result.tables.claims is not None:
+        about = result.tables.claims.study.source["tables"]["claims"]
+        click.echo(f"claims: {about['rows']:,} lines read, ${about['sums']['allowed']:,.2f} allowed")
+        for row in result.tables.claims.study.findings.itertuples():
+            click.echo(f"finding: {Finding(**{f: getattr(row, f) for f in Finding.__dataclass_fields__})}")
+        for note in result.tables.claims.completion.notes:
+            click.echo(f"completion: {note}")
     for table in result.tables.given():
         found = result.tables.fingerprint(table)
         click.echo(f"{table}: {found['rows']:,} rows read")
@@ -205,6 +213,58 @@ def replay(files: tuple[Path, ...], as_json: bool, year: int | None, out: Path |
             f"\n{row.aco_id} {row.performance_year} {row.track}: published {row.published:,.2f}, "
             f"computed {row.computed:,.2f}\n  {row.explanation}"
         )
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--format", "source_format", required=True, type=click.Choice(["csv", "cclf", "tuva", "rif", "synpuf"]))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the canonical tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@_guarded
+def ingest(source: Path, source_format: str, out: Path, as_json: bool) -> None:
+    """Read claims in SOURCE into canonical Parquet tables, and say what is wrong with them."""
+    from acomodel.claims.findings import findings_frame
+    from acomodel.claims.ingest import ingest as read_in
+
+    found = read_in(source, out, format=source_format)  # type: ignore[arg-type]
+    tables = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["tables"]
+    if as_json:
+        findings = json.loads(findings_frame(found).to_json(orient="records", double_precision=15))
+        _print_json({"out": str(out), "tables": tables, "findings": findings})
+        return
+    for name, about in tables.items():
+        sums = ", ".join(f"{k} ${v:,.2f}" for k, v in about["sums"].items() if v)
+        click.echo(f"{name}: {about['rows']:,} rows" + (f", {sums}" if sums else ""))
+    for finding in sorted(found, key=lambda f: -f.dollars):
+        click.echo(f"finding: {finding}")
+    click.echo(f"{out}: written")
+
+
+@main.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of canonical tables.")
+@click.option("--method", required=True, type=click.Choice(["dartmouth", "mssp", "pgp"]))
+@click.option("--as-of", required=True, help="Last day of the claims looked at, YYYY-MM-DD.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV of members to write.")
+@click.option("--window-months", type=click.IntRange(1, 60), help="Months of claims; the method's own by default.")
+@click.option("--rule-year", type=click.IntRange(1990, 2100), help="Year whose codes and steps apply.")
+@click.option("--engine", type=click.Choice(["duckdb", "pyspark"]), default="duckdb", show_default=True)
+@_guarded
+def attribute(
+    data: Path, method: str, as_of: str, out: Path, window_months: int | None, rule_year: int | None, engine: str
+) -> None:
+    """Attribute members to providers and ACOs; those of nobody are counted, not listed."""
+    from acomodel.claims.attribution import AttributionRule
+    from acomodel.claims.attribution import attribute as attribute_members
+    from acomodel.claims.tables import read_dataset
+    from acomodel.exhibit import inert
+
+    rule = AttributionRule(method, window_months, rule_year=rule_year)  # type: ignore[arg-type]
+    found = attribute_members(read_dataset(data, engine), rule, as_of)  # type: ignore[arg-type]
+    frame = found.to_frame()
+    named = ["member_id", "provider_id", "aco_id"]
+    _write_csv(frame.assign(**{name: frame[name].map(inert, na_action="ignore") for name in named}), out)
+    click.echo(repr(found))
+    click.echo(f"{out}: written")
 
 
 @main.command()

@@ -20,7 +20,11 @@ class BenchmarkSettings:
     """Which year the benchmark is for, and how its steps are rounded."""
 
     year: int = Field(ge=1990, le=2100, description="contract year [year]")
-    member_months: float = Field(gt=0, description="expected exposure of the contract year [member months]")
+    member_months: float | None = Field(
+        default=None,
+        gt=0,
+        description="expected exposure of the contract year; from the claims by default [member months]",
+    )
     rounding: Literal["none", "printed"] = Field(
         default="none",
         description="rounding between steps: none, or as printed (average factors to 2 decimals, adjustments to 3, "

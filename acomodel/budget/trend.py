@@ -302,7 +302,8 @@ def trend_study(monthly: pd.DataFrame, rule: TrendRule | None = None) -> pd.Data
     -------
     pandas.DataFrame
         Index service category ("All" for their sum, PMPM only), measure and grouping in months; columns
-        `annual_trend`, `low`, `high` [share], `points`, `method`, `r_squared`.
+        `annual_trend`, `low`, `high` [share], `points`, `method`, `r_squared`. Groupings that make fewer than
+        two points are left out.
 
     Examples
     --------
@@ -321,6 +322,8 @@ def trend_study(monthly: pd.DataFrame, rule: TrendRule | None = None) -> pd.Data
         part = all_categories(monthly) if category == "All" else monthly[monthly["service_category"] == category]
         for measure in measures:
             for grouping in GROUPINGS:
+                if part["month"].nunique() < 2 * grouping:
+                    continue
                 settings = {name: getattr(rule, name) for name in ("seasonality", "weights", "errors", "confidence")}
                 fit = fit_trend(part, TrendRule(grouping=grouping, **settings), measure=measure)
                 rows.append(

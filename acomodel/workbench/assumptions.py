@@ -11,7 +11,16 @@ from acomodel.exhibit import Assumption, Basis
 from acomodel.workbench.budget import Budget, Tables
 from acomodel.workbench.scenario import Scenario, settings
 
-_NOT_ASSUMED = ("name", "title", "report.", "sensitivity.", "outcomes.")
+_NOT_ASSUMED = (
+    "name",
+    "title",
+    "report.",
+    "sensitivity.",
+    "outcomes.",
+    "claims.tables",
+    "claims.engine",
+    "claims.compare",
+)
 _ZERO_IS_UNUSED = ("adjustment", "balance", "weights.own", "weights.national", "weights.regional", "weights.stated")
 
 

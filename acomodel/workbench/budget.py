@@ -16,6 +16,7 @@ from acomodel.budget.trend import Measure, TrendFit, TrendRule, all_categories, 
 from acomodel.budget.truncation import excess_by_period, large_claim_factor
 from acomodel.claims.experience import annual_from_monthly, check_whole, cost_utilization_report, trend_report
 from acomodel.inputs import InputError, dictionary, read_table
+from acomodel.workbench.claims import Claims, read_claims
 from acomodel.workbench.scenario import Scenario
 
 _KEYS = {
@@ -37,6 +38,7 @@ class Tables:
     demographics: pd.DataFrame | None = None
     large_claims: pd.DataFrame | None = None
     trend: pd.DataFrame | None = None
+    claims: Claims | None = None
     _fits: dict[tuple[str, TrendRule, Measure], TrendFit] = field(default_factory=dict, repr=False)
 
     def fit(self, category: str, rule: TrendRule, measure: Measure) -> TrendFit:
@@ -52,8 +54,9 @@ class Tables:
 
     def with_part(self, part: str, other: Tables) -> Tables:
         """These tables with those of one part of the scenario taken from another set."""
-        names = {"experience": ["experience", "monthly"], "risk": ["demographics"]}.get(part, [part])
-        taken = {name: getattr(other, name) for name in names if name in _KEYS}
+        parts = {"experience": ["experience", "monthly"], "claims": ["claims", "monthly"], "risk": ["demographics"]}
+        names = [name for name in parts.get(part, [part]) if name in (*_KEYS, "claims")]
+        taken = {name: getattr(other, name) for name in names}
         files = {k: v for k, v in self.files.items() if k not in taken}
         files |= {k: v for k, v in other.files.items() if k in taken}
         return replace(self, files=files, **taken, _fits={}) if taken else self
@@ -61,6 +64,19 @@ class Tables:
     def given(self) -> dict[str, pd.DataFrame]:
         """The tables that are there, by name."""
         return {name: getattr(self, name) for name in _KEYS if getattr(self, name) is not None}
+
+    def exposure(self, scenario: Scenario) -> float | None:
+        """
+        Exposure of the contract year: as stated, else that of the year in the claims, else of the latest year.
+
+        None where neither states it. [member months]
+        """
+        if scenario.benchmark is not None and scenario.benchmark.member_months is not None:
+            return scenario.benchmark.member_months
+        if scenario.benchmark is None or self.claims is None:
+            return None
+        months = self.claims.actuals["member_months"]
+        return float(months.get(scenario.benchmark.year, months.iloc[-1]))
 
     @cached_property
     def report(self) -> pd.DataFrame:
@@ -81,7 +97,8 @@ class Tables:
 
     def fingerprints(self) -> dict[str, object]:
         """Hash of each table's figures, by name."""
-        return {name: self.fingerprint(name)["sha256"] for name in self.given()}
+        found = {name: self.fingerprint(name)["sha256"] for name in self.given()}
+        return found if self.claims is None else found | {"claims": self.claims.fingerprint()["sha256"]}
 
     def fingerprint(self, name: str) -> dict[str, object]:
         """Rows, sums and a hash of a table's figures; labels of claimants are left out."""
@@ -128,7 +145,12 @@ def read_tables(scenario: Scenario) -> Tables:
         A file that is missing or at fault, or a risk or large-claim clause without its table.
     """
     files = table_files(scenario)
-    return Tables(files, **{t: read_table(scenario.folder / f, t, key=_KEYS[t]) for t, f in files.items()})
+    read = {t: read_table(scenario.folder / f, t, key=_KEYS[t]) for t, f in files.items()}
+    if scenario.claims is None:
+        return Tables(files, **read)
+    claims = read_claims(scenario.claims, scenario.folder)
+    until = scenario.benchmark.year if scenario.benchmark is not None else None
+    return Tables(files, **read, monthly=claims.before(until), claims=claims)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +215,10 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
     age_sex = _age_sex(scenario, tables)
     removed = _removed(scenario, tables)
     notes += _large_claim_notes(scenario, tables)
+    months = tables.exposure(scenario)
+    assert months is not None
     both = [
-        _chain(scenario, baseline, base_year, projection, age_sex, removed, rounded)
+        _chain(scenario, months, baseline, base_year, projection, age_sex, removed, rounded)
         for rounded in (scenario.benchmark.rounding == "printed", False)
     ]
     return Budget(
@@ -242,6 +266,7 @@ def _large_claim_notes(scenario: Scenario, tables: Tables) -> list[str]:
 
 def _chain(
     scenario: Scenario,
+    member_months: float,
     baseline: pd.DataFrame,
     base_year: int,
     projection: pd.DataFrame,
@@ -280,7 +305,7 @@ def _chain(
         risk_ratio=ratio,
         large_claim_factor=factor,
         trend_factors={year: value / before[year] for year, value in steps.items()},
-        member_months=scenario.benchmark.member_months,
+        member_months=member_months,
         base_label=f"Allowed claims {base_year}",
         rounding="printed" if printed else "none",
     )

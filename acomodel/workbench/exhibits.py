@@ -226,7 +226,8 @@ def regressions(run: Run) -> Exhibit | Note | None:
             "year before. Monthly experience allows regression on groups of 12, 6, 3 and 1 months, with intervals."
         )
     study = trend_study(run.tables.monthly, run.scenario.trend.rule)
-    frame = study["annual_trend"].unstack("grouping")[[12, 6, 3, 1]]
+    frame = study["annual_trend"].unstack("grouping")
+    frame = frame[[g for g in (12, 6, 3, 1) if g in frame]]
     frame.columns = [f"{g} month{'s' * (g > 1)}" for g in frame.columns]
     grouping = run.scenario.trend.rule.grouping
     frame["Low"] = study["low"].xs(grouping, level="grouping")

@@ -26,7 +26,7 @@ from acomodel.rates import MONTHS
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, Tables, make_budget, read_tables, table_files
 from acomodel.workbench.ranges import default_grid, default_ranges
-from acomodel.workbench.scenario import Scenario, change, load_scenario
+from acomodel.workbench.scenario import Scenario, YearSettings, change, load_scenario
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ class Run(Shown):
         at = self.scenario.headline() if position is None else position
         tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
         benchmark = float(self.lines()["benchmark"].iloc[at])
-        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **_given(self.scenario, at))
+        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **_given(self.scenario, self.tables, at))
         return result.to_frame().set_axis(pd.Index(tried, name="outcome"))
 
     def one_way(self, line: str = "payment") -> OneWay:
@@ -125,7 +125,8 @@ class Run(Shown):
     def _evaluator(self, line: str) -> Any:
         def evaluate(values: Mapping[str, float]) -> float:
             variant = change(self.scenario, values) if values else self.scenario
-            return headline_value(variant, figures_of(variant, self.tables), line)
+            tables = self.tables if variant.claims == self.scenario.claims else read_tables(variant)
+            return headline_value(variant, figures_of(variant, tables), line)
 
         return evaluate
 
@@ -198,7 +199,8 @@ class Run(Shown):
             "acomodel": __version__,
             "python": ".".join(map(str, sys.version_info[:3])),
             "packages": packages,
-            "data": [self.tables.fingerprint(name) for name in self.tables.given()],
+            "data": ([] if self.tables.claims is None else [self.tables.claims.fingerprint()])
+            + [self.tables.fingerprint(name) for name in self.tables.given()],
         }
 
     def exhibit(self) -> Exhibit:
@@ -241,8 +243,9 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
                 f"'baseline' nor the label of a settlement year ({', '.join(y.label for y in scenario.years)})."
             )
     benchmark, actual = [], []
-    for year in scenario.years:
-        months = year.member_months or (scenario.benchmark.member_months if scenario.benchmark else math.nan)
+    for position, year in enumerate(scenario.years):
+        seen = _seen(tables, year)
+        months = _months(scenario, tables, position) or math.nan
         if year.benchmark is not None:
             agreed = year.benchmark
         elif year.benchmark_pmpm is not None:
@@ -250,11 +253,14 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
         else:
             assert budget is not None
             agreed = budget.benchmark.pmpm * months
-        spent = year.actual if year.actual is not None else (year.actual_pmpm or 0.0) * months
+        if year.actual is not None:
+            spent = year.actual
+        else:
+            spent = float(seen["allowed"]) if year.actual_pmpm is None else year.actual_pmpm * months
         benchmark.append(agreed * (1 + year.benchmark_adjustment))
         actual.append((spent - removed.get(year.label, 0.0)) * (1 + year.actual_adjustment))
-    _check_years(scenario, terms)
-    clauses = [_given(scenario, position) for position in range(len(scenario.years))]
+    _check_years(scenario, tables, terms)
+    clauses = [_given(scenario, tables, position) for position in range(len(scenario.years))]
     gathered: dict[str, Any] = {}
     for name in clauses[0]:
         values = [clause[name] for clause in clauses]
@@ -265,7 +271,7 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
     return budget, terms, settle(np.array(benchmark), np.array(actual), terms, **gathered)
 
 
-def _check_years(scenario: Scenario, terms: tuple[Terms, ...]) -> None:
+def _check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) -> None:
     """Refuse a year that lacks what its terms depend on, or gives what they have no clause for."""
     for position, (year, agreed) in enumerate(zip(scenario.years, terms, strict=True)):
         key = f"years.{position}"
@@ -280,14 +286,37 @@ def _check_years(scenario: Scenario, terms: tuple[Terms, ...]) -> None:
         if year.revenue is None and agreed.needs_revenue:
             raise InputError(f"{key}.revenue: missing; a cap or limit of the terms refers to it")
         by_size = agreed.msr == "size" or (agreed.two_sided and agreed.mlr == "size")
-        if by_size and _given(scenario, position)["members"] is None:
+        if by_size and _given(scenario, tables, position)["members"] is None:
             raise InputError(f"{key}.members: missing; the threshold of {year.label} goes by the number of members")
 
 
-def _given(scenario: Scenario, position: int) -> dict[str, Any]:
+def _seen(tables: Tables, year: YearSettings) -> pd.Series:
+    """What the claims say of a year that states no spending; an error where they do not reach it."""
+    actuals = pd.DataFrame() if tables.claims is None else tables.claims.actuals
+    if year.actual is not None or year.actual_pmpm is not None:
+        return pd.Series(dtype=float)
+    if year.performance_year not in actuals.index:
+        raise InputError(
+            f"years: '{year.label}' states no spending, and the claims hold none of {year.performance_year}; "
+            f"their years are {', '.join(map(str, actuals.index))}"
+        )
+    return actuals.loc[year.performance_year]
+
+
+def _months(scenario: Scenario, tables: Tables, position: int) -> float | None:
+    """Exposure of a year: as stated, that of its claims, else of the budget."""
+    year = scenario.years[position]
+    if year.member_months is not None:
+        return year.member_months
+    if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
+        return float(tables.claims.actuals.loc[year.performance_year, "member_months"])
+    return tables.exposure(scenario)
+
+
+def _given(scenario: Scenario, tables: Tables, position: int) -> dict[str, Any]:
     """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
     year = scenario.years[position]
-    months = year.member_months or (scenario.benchmark.member_months if scenario.benchmark else None)
+    months = _months(scenario, tables, position)
     members = year.members if year.members is not None else (months / MONTHS if months else None)
     return {
         "members": members,
@@ -371,15 +400,15 @@ def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFra
     >>> sweep(base, {"years.1.quality_score": [0.8, 1.0]})["payment"].round().tolist()
     [2534239.0, 3167799.0]
     """
-    tables: dict[tuple[tuple[str, str], ...], Tables] = {}
+    tables: dict[tuple[str, str], Tables] = {}
     rows = []
     for combination in itertools.product(*values.values()):
         setting = dict(zip(values, combination, strict=True))
         variant = change(scenario, setting)
-        files = tuple(table_files(variant).items())
-        if files not in tables:
-            tables[files] = read_tables(variant)
-        figures = figures_of(variant, tables[files])
+        sources = (repr(table_files(variant)), repr(variant.claims))
+        if sources not in tables:
+            tables[sources] = read_tables(variant)
+        figures = figures_of(variant, tables[sources])
         lines = [
             *(["benchmark_pmpm"] if figures[0] is not None else []),
             "benchmark",

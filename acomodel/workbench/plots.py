@@ -87,7 +87,8 @@ def picture(
     return Picture(svg[svg.index("<svg") :], words)
 
 
-def _axes(ax: Axes | None) -> Axes:
+def axes_of(ax: Axes | None) -> Axes:
+    """The axes given, or new ones in the house style."""
     if ax is not None:
         return ax
     with matplotlib.rc_context(STYLE):
@@ -101,7 +102,7 @@ def _thousands(largest: float) -> tuple[float, str]:
     return (1e3, "$ thousand") if largest >= 2e4 else (1.0, "$")
 
 
-def _waterfall(ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: tuple[str, ...]) -> Axes:
+def waterfall(ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: tuple[str, ...]) -> Axes:
     """Bars from running level to running level; the named steps stand on zero."""
     level = 0.0
     positions = np.arange(len(steps))
@@ -139,14 +140,14 @@ def _wrapped(text: str, width: int = 14) -> str:
 
 def benchmark_steps(run: Run, ax: Axes | None = None) -> Axes:
     """Waterfall from baseline PMPM to benchmark PMPM; an empty frame with a note where there is no budget."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     if run.budget is None:
-        return _nothing(ax, "The benchmark is stated, not built.")
+        return nothing(ax, "The benchmark is stated, not built.")
     steps = run.budget.benchmark.steps
     bars = steps["change"].copy()
     bars.loc["Benchmark"] = run.budget.benchmark.pmpm
     totals = (str(steps.index[0]), "Benchmark")
-    _waterfall(ax, bars, scale=1.0, style="$.", totals=totals)
+    waterfall(ax, bars, scale=1.0, style="$.", totals=totals)
     levels = steps["pmpm"].to_numpy()
     reach = levels.max() - levels.min()
     if reach < 0.6 * levels.min():
@@ -161,11 +162,11 @@ def benchmark_steps(run: Run, ax: Axes | None = None) -> Axes:
 
 def settlement_steps(run: Run, ax: Axes | None = None) -> Axes:
     """Waterfall from savings or losses to the payment of the headline year."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     position = run.scenario.headline()
     walk = run.settlement.walk(position)
     scale, unit = _thousands(float(walk.abs().max()))
-    _waterfall(ax, walk, scale=scale, style="$", totals=(str(walk.index[0]), "Payment"))
+    waterfall(ax, walk, scale=scale, style="$", totals=(str(walk.index[0]), "Payment"))
     ax.set_ylabel(unit)
     ax.set_title(f"From savings to payment, {run.scenario.years[position].label}")
     return ax
@@ -173,9 +174,9 @@ def settlement_steps(run: Run, ax: Axes | None = None) -> Axes:
 
 def trend(run: Run, ax: Axes | None = None) -> Axes:
     """Allowed PMPM observed, fitted with its interval, and projected."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     if run.budget is None:
-        return _nothing(ax, "The benchmark is stated, not built.")
+        return nothing(ax, "The benchmark is stated, not built.")
     budget = run.budget
     projected = budget.projection.groupby("year")["allowed_pmpm"].sum()
     if run.tables.monthly is not None and run.scenario.trend is not None:
@@ -219,7 +220,7 @@ def trend(run: Run, ax: Axes | None = None) -> Axes:
 
 def tornado(run: Run, ax: Axes | None = None) -> Axes:
     """Payment at the low and the high of each assumption, around its base."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     result = run.one_way()
     table = result.table.iloc[::-1]
     scale, unit = _thousands(float(table[["at_low", "at_high"]].abs().to_numpy().max()))
@@ -261,7 +262,7 @@ def tornado(run: Run, ax: Axes | None = None) -> Axes:
 
 def payment_by_outcome(run: Run, ax: Axes | None = None) -> Axes:
     """Payment of the headline year against the savings rate, with thresholds and the year's own outcome."""
-    ax = _axes(ax)
+    ax = axes_of(ax)
     position = run.scenario.headline()
     rates = run.scenario.outcomes.savings_rates
     curve = run.outcomes(rates=np.linspace(min(rates), max(rates), 801))["payment"]
@@ -299,7 +300,8 @@ def payment_by_outcome(run: Run, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _nothing(ax: Axes, words: str) -> Axes:
+def nothing(ax: Axes, words: str) -> Axes:
+    """Words where there is nothing to draw."""
     ax.set_axis_off()
     ax.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=ax.transAxes)
     return ax

@@ -27,7 +27,9 @@ from acomodel.workbench.scenario import Scenario, change, load_scenario
 
 CHAPTERS = {
     "10-proposal": "Proposal",
+    "1-attribution": "Attribution",
     "2-budget": "Budget",
+    "3-trend": "Trend",
     "4-settlement": "Settlement",
     "6-sensitivity": "Sensitivity",
 }
@@ -235,11 +237,15 @@ def results_text(result: Run) -> str:
 def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
     """Results, assumptions, manifest, resolved scenario and its tables."""
     named = table_files(scenario)
-    if named:
+    if named or result.tables.claims is not None:
         (stage / "inputs").mkdir()
     for table in named:
         getattr(result.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
-    moved = change(scenario, {TABLE_SETTINGS[table]: f"inputs/{table}.csv" for table in named}) if named else scenario
+    places = {TABLE_SETTINGS[table]: f"inputs/{table}.csv" for table in named}
+    if result.tables.claims is not None:
+        result.tables.claims.study.write(stage / "inputs" / "claims")
+        places["claims.tables"] = "inputs/claims"
+    moved = change(scenario, places) if places else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")
     (stage / "results.json").write_text(results_text(result), encoding="utf-8")
     text = io.StringIO(newline="")
@@ -294,8 +300,13 @@ def _write_pages(stage: Path, result: Run) -> None:
 
 
 def _chapters(result: Run) -> dict[str, str]:
-    """Chapters of a report: without the budget's where the benchmark is stated."""
-    return {name: words for name, words in CHAPTERS.items() if result.budget is not None or name != "2-budget"}
+    """Chapters of a report: attribution needs claims, the trend months, the budget experience."""
+    wanted = {
+        "1-attribution": result.tables.claims is not None,
+        "2-budget": result.budget is not None,
+        "3-trend": result.budget is not None and result.tables.monthly is not None,
+    }
+    return {name: words for name, words in CHAPTERS.items() if wanted.get(name, True)}
 
 
 def _page_name(notebook: str) -> str:
@@ -306,6 +317,8 @@ def _overview(result: Run) -> str:
     """Body of the index page: the result, the parts of the report, the files."""
     parts = {
         "10-proposal": "the document to put on the table, from summary to limits",
+        "1-attribution": "the claims, what was found in them, whose members they are, and what other methods would say",
+        "3-trend": "claims completed, what price, use and mix did, and the trend with its interval",
         "2-budget": "experience, trends, adjustments and the benchmark, step by step",
         "4-settlement": "every line from benchmark to payment, and the payment at other outcomes",
         "6-sensitivity": "what the payment and the benchmark depend on",
@@ -321,8 +334,8 @@ def _overview(result: Run) -> str:
         "manifest.json": "versions, data fingerprints, time",
         "notebooks/": "the executed notebooks",
     }
-    if result.scenario.report.keep_inputs and result.tables.given():
-        kept["inputs/"] = "the tables read: claimants unnamed, small cells included; leave it out when handing this on"
+    if result.scenario.report.keep_inputs and (result.tables.given() or result.tables.claims is not None):
+        kept["inputs/"] = "the tables read: nobody is named, small cells included; leave it out when handing this on"
     stored = "".join(f"<li><a href='{name}'>{name}</a>: {escape(words)}</li>" for name, words in kept.items())
     return (
         f"<h2>Result</h2>{summary(result)._repr_html_()}{key_figures(result)._repr_html_()}"

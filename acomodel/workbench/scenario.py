@@ -19,6 +19,7 @@ from acomodel.budget.projection import TrendSettings
 from acomodel.budget.risk import RiskSettings
 from acomodel.budget.truncation import LargeClaimSettings
 from acomodel.claims.experience import ExperienceSettings
+from acomodel.claims.study import ClaimsSettings
 from acomodel.contract.mssp import ProgramTerms
 from acomodel.contract.terms import Share, Terms
 from acomodel.inputs import InputError, nearest, read_text
@@ -73,8 +74,6 @@ class YearSettings:
             raise ValueError("benchmark and benchmark_pmpm are both given; one is wanted")
         if self.actual is not None and self.actual_pmpm is not None:
             raise ValueError("actual and actual_pmpm are both given; one is wanted")
-        if self.actual is None and self.actual_pmpm is None:
-            raise ValueError("neither actual nor actual_pmpm is given; one is wanted")
         if self.member_months is None and (self.benchmark_pmpm is not None):
             raise ValueError("benchmark_pmpm needs member_months")
         return self
@@ -122,7 +121,7 @@ class Scenario:
     """
     Everything a run needs, as frozen settings; `change` makes another one.
 
-    The chain may be entered at experience tables (`experience`, `risk`, `large_claims`, `trend`,
+    The chain may be entered at claims (`claims`), at experience tables (`experience`, `risk`, `large_claims`, `trend`,
     `benchmark`) or at a stated benchmark in `years`.
     """
 
@@ -133,6 +132,7 @@ class Scenario:
     report: ReportSettings = Field(
         default_factory=lambda: ReportSettings(), description="what the report says about itself"
     )
+    claims: ClaimsSettings | None = Field(default=None, description="claims that the experience is made of")
     experience: ExperienceSettings | None = Field(default=None, description="experience the budget starts from")
     risk: RiskSettings | None = Field(default=None, description="change in the population's risk")
     large_claims: LargeClaimSettings | None = Field(default=None, description="treatment of large claims")
@@ -152,6 +152,10 @@ class Scenario:
         if given and len(given) < len(parts):
             lacking = ", ".join(name for name in parts if name not in given)
             raise ValueError(f"a budget needs the tables experience, trend and benchmark; missing: {lacking}")
+        if self.claims is not None and (self.experience is None or self.experience.table or self.experience.monthly):
+            raise ValueError("claims: [experience] is wanted beside it, with its base year and without a table")
+        if self.benchmark is not None and self.benchmark.member_months is None and self.claims is None:
+            raise ValueError("benchmark.member_months: missing; expected exposure of the contract year is wanted")
         labels = [year.label for year in self.years]
         twice = [label for label in labels if labels.count(label) > 1]
         if twice:
@@ -165,6 +169,8 @@ class Scenario:
                         f"years: '{year.label}' has no benchmark; the budget is for {self.benchmark.year}, "
                         f"not {year.performance_year}"
                     )
+            if year.actual is None and year.actual_pmpm is None and self.claims is None:
+                raise ValueError(f"years: '{year.label}': neither actual nor actual_pmpm is given; one is wanted")
             exposed = year.member_months is not None or year.benchmark is None
             if year.actual_pmpm is not None and not (exposed and (year.member_months or self.benchmark)):
                 raise ValueError(f"years: '{year.label}' gives actual_pmpm without member_months")

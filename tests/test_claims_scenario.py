@@ -1,0 +1,256 @@
+"""A scenario that starts from claims: the whole chain, its tables in the report, and the same figures again."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from books import write
+from click.testing import CliRunner
+from conftest import SCENARIOS
+
+from acomodel import InputError, change, load_scenario, propose, run, sweep
+from acomodel.claims.study import read_study, study
+from acomodel.cli import main
+from acomodel.workbench import claims_exhibits, claims_plots, disclosures, exhibits, plots
+from acomodel.workbench.model import figures_of, headline_value
+
+DEMO = SCENARIOS / "claims-demo.toml"
+SMALL = {"claims.synthetic.members": 5000, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
+SMALL |= {"claims.years": [2023, 2024], "claims.synthetic.seed": 7}
+
+
+@pytest.fixture(scope="module")
+def small():
+    scenario = change(load_scenario(DEMO), SMALL)
+    return run(scenario)
+
+
+def test_budget_rests_on_completed_claims_before_the_contract_year(small):
+    claims = small.tables.claims
+    assert small.tables.monthly["month"].max() == pd.Period("2023-12")
+    base = claims.monthly[claims.monthly["month"].dt.year == 2023]
+    allowed = (base["incurred_claims"] + base["member_cost_share"]).sum()
+    months = claims.actuals.loc[2023, "member_months"]
+    assert small.budget.benchmark.steps["pmpm"].iloc[0] == pytest.approx(allowed / months)
+    assert claims.actuals.loc[2023, "allowed"] == pytest.approx(allowed)
+
+
+def test_settlement_takes_exposure_and_completed_spending_from_the_claims(small):
+    actual = small.tables.claims.actuals.loc[2024]
+    assert small.headline()["actual"] == pytest.approx(actual["allowed"])
+    assert small.headline()["benchmark"] == pytest.approx(small.budget.benchmark.pmpm * actual["member_months"])
+    assert actual["low"] < actual["allowed"] < actual["high"]
+    assert actual["reported"] < actual["allowed"]
+
+
+def test_completion_comes_near_the_truth(small):
+    """Claims paid later than the book are known for a synthetic plan: complete them and see."""
+    later = {"claims.synthetic.paid_through": "2026-12-31"}
+    whole = run(change(small.scenario, later)).tables.claims.actuals.loc[2024, "reported"]
+    found = small.tables.claims.actuals.loc[2024]
+    assert abs(found["allowed"] - whole) < 4 * found["standard_error"] + 0.01 * whole
+    assert abs(found["allowed"] - whole) < abs(found["reported"] - whole)
+
+
+def test_every_dollar_of_the_claims_is_shown(small):
+    parts = small.tables.claims.study.experience.conservation()
+    source = small.tables.claims.study.source["tables"]["claims"]
+    assert parts.loc["Total", "allowed"] == pytest.approx(source["sums"]["allowed"], abs=0.004)
+    assert parts.loc["Total", "lines"] == source["rows"]
+
+
+def test_study_is_the_same_when_read_back(small, tmp_path):
+    ours = small.tables.claims.study
+    ours.write(tmp_path)
+    again = read_study(tmp_path, ours.scope)
+    for name, frame in ours.frames().items():
+        pd.testing.assert_frame_equal(frame, again.frames()[name], check_exact=True, check_dtype=False)
+    (tmp_path / "cells.csv").unlink()
+    with pytest.raises(InputError, match="cells.csv: no such file; the tables of a study are"):
+        read_study(tmp_path, ours.scope)
+
+
+EXHIBITS = [
+    "claims_used",
+    "findings",
+    "conservation",
+    "attributed",
+    "members",
+    "practices",
+    "overlap",
+    "methods",
+    "completion",
+    "claims_completed",
+    "open_months",
+    "development",
+    "expected_payments",
+    "tested",
+    "cost_trend",
+    "specialties",
+    "bridge",
+    "network",
+]
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_exhibit_of_claims_and_of_none(small, name):
+    made = getattr(claims_exhibits, name)(small)
+    assert made is not None and "nan" not in repr(made).lower().split()
+    assert made._repr_html_().count("<") > 2
+    other = getattr(claims_exhibits, name)(run(SCENARIOS / "hackensack-2014.toml"))
+    assert other is None or "claims" in repr(other)
+
+
+@pytest.mark.parametrize("name", ["completed_months", "development_curves", "use_price_mix", "methods_side_by_side"])
+def test_chart_of_claims_and_of_none(small, name):
+    draw = getattr(claims_plots, name)
+    assert "<svg" in plots.picture(draw, small, "words").svg
+    nothing = plots.picture(draw, run(SCENARIOS / "hackensack-2014.toml"), "words")
+    assert nothing is None or "<svg" in nothing.svg
+
+
+def test_methods_are_settled_with_their_own_experience(small):
+    table = claims_exhibits.methods(small).to_frame()
+    assert table.index[0] == "Dartmouth"
+    assert table.loc["Dartmouth", "Payment"] == pytest.approx(small.headline()["payment"], rel=1e-6, abs=1)
+    assert table["Allowed PMPM"].nunique() == 3
+
+
+def test_bridge_between_years_adds_up_to_the_actuals(small):
+    _, _, frame = claims_exhibits.bridge_table(small)
+    actuals = small.tables.claims.actuals
+    per = actuals["allowed"] / actuals["member_months"]
+    assert frame.loc["Total", "before"] == pytest.approx(per.loc[2023])
+    assert frame.loc["Total", "after"] == pytest.approx(per.loc[2024])
+    effects = frame[["use", "price", "mix"]].sum(axis=1)
+    np.testing.assert_allclose(frame["before"] + effects, frame["after"], atol=1e-9)
+
+
+def test_small_cells_of_members_are_not_printed(small):
+    counts = small.tables.claims.study.members.copy()
+    counts.loc[2024, "died"] = 3
+    tables = dataclasses.replace(
+        small.tables,
+        claims=dataclasses.replace(
+            small.tables.claims, study=dataclasses.replace(small.tables.claims.study, members=counts)
+        ),
+    )
+    shown = claims_exhibits.members(dataclasses.replace(small, tables=tables)).to_frame()
+    assert shown.loc[2024, "Died"] == "1–10"
+
+
+def test_disclosures_and_assumptions_name_the_claims(small):
+    assert "claims" in repr(disclosures.data_relied_on(small))
+    names = {a.note for a in small.assumptions}
+    assert "setting claims.attribution.method" in names and "setting claims.tables" not in names
+    assert "regression" in repr(exhibits.regressions(small)).lower()
+
+
+def test_sweep_over_the_method_reads_the_claims_anew(small):
+    table = sweep(small.scenario, {"claims.completion.method": ["bornhuetter_ferguson", "none"]})
+    assert table["actual"].iloc[0] > table["actual"].iloc[1]
+
+
+def test_faults_of_a_claims_scenario(tmp_path):
+    text = DEMO.read_text(encoding="utf-8")
+
+    def message(*edits):
+        changed = text
+        for old, new in edits:
+            assert old in changed
+            changed = changed.replace(old, new)
+        path = tmp_path / "s.toml"
+        path.write_text(changed, encoding="utf-8")
+        with pytest.raises(InputError) as error:
+            run(path)
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    few = [
+        ("members = 12000", "members = 400"),
+        ("months = 60", "months = 24"),
+        ("[2021, 2022, 2023, 2024]", "[2020, 2021]"),
+    ]
+    assert "claims.aco_id: found 'ACO9'; one of ACO1, ACO2" in message(*few, ('aco_id = "ACO1"', 'aco_id = "ACO9"'))
+    assert "nobody is assigned to ACO1 in 2022" in message(*few[:2])
+    assert "unknown key 'claims.metod'" in message(("years = [2021", 'metod = "x"\nyears = [2021'))
+    assert "are not consecutive" in message(("[2021, 2022, 2023, 2024]", "[2021, 2023]"))
+    assert "[experience] is wanted beside it" in message(("base_year = 2023", 'table = "x.csv"'))
+    assert "claims.attribution.method: found 'dartmoth'" in message(('method = "dartmouth"', 'method = "dartmoth"'))
+    without = text[: text.index("\n[claims.synthetic]")] + text[text.index("\n[claims.attribution]") :]
+    path = tmp_path / "t.toml"
+    path.write_text(without, encoding="utf-8")
+    with pytest.raises(InputError, match="none of data, tables, synthetic is given"):
+        load_scenario(path)
+    path.write_text(without.replace("years = [2021", 'data = "nowhere"\nyears = [2021'), encoding="utf-8")
+    with pytest.raises(InputError, match="nowhere: no such folder; a folder of claims tables is wanted"):
+        run(path)
+
+
+def test_ingest_attribute_and_check_on_the_command_line(tmp_path):
+    lines = [
+        {"member_id": "m1", "provider_id": "P1", "service_date": "2023-03-01", "claim_id": "1"},
+        {"member_id": "zz", "provider_id": "P1", "service_date": "2023-03-01", "claim_id": "2"},
+    ]
+    providers = [{"provider_id": "P1", "specialty": "08", "aco_id": "=A"}]
+    write(tmp_path / "in", claims=lines, eligibility=[{"member_id": "m1"}], providers=providers)
+    call = CliRunner().invoke
+    data = tmp_path / "data"
+    done = call(main, ["ingest", str(tmp_path / "in"), "--format", "csv", "--out", str(data), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["tables"]["claims"]["rows"] == 2
+    found = {f["check"]: (f["rows"], f["dollars"]) for f in told["findings"]}
+    assert found["unknown-member"] == (1, 100.0)
+    out = tmp_path / "a.csv"
+    done = call(
+        main, ["attribute", "--data", str(data), "--method", "dartmouth", "--as-of", "2023-12-31", "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert out.read_text().splitlines() == [
+        "member_id,provider_id,aco_id,method,visits",
+        "m1,P1,'=A,dartmouth,1",
+        "zz,P1,'=A,dartmouth,1",
+    ]
+    assert "not attributed" in done.output
+    bad = call(
+        main, ["attribute", "--data", str(tmp_path), "--method", "pgp", "--as-of", "2023-12-31", "--out", str(out)]
+    )
+    assert bad.exit_code == 1 and "no claims.parquet" in bad.output and len(bad.output.strip().splitlines()) == 1
+    assert (
+        call(main, ["attribute", "--data", str(data), "--method", "coin", "--as-of", "x", "--out", "y"]).exit_code == 2
+    )
+
+
+def test_report_from_claims_gives_the_same_bytes_again(tmp_path):
+    scenario = change(load_scenario(DEMO), SMALL)
+    path = tmp_path / "small.toml"
+    path.write_text(scenario.to_toml(), encoding="utf-8")
+    first = propose(path, tmp_path / "first")
+    assert {"attribution.html", "trend.html", "budget.html", "proposal.html"} <= {p.name for p in first.iterdir()}
+    assert not list(first.rglob("*.parquet"))
+    again = run(first / "scenario.toml")
+    from acomodel.workbench.report import results_text
+
+    assert results_text(again) == (first / "results.json").read_text(encoding="utf-8")
+    shutil.rmtree(first / "inputs")
+    with pytest.raises(InputError, match="cells.csv: no such file"):
+        run(first / "scenario.toml")
+
+
+def test_spending_of_a_year_that_the_claims_do_not_reach(small):
+    years = [{"label": "2026", "performance_year": 2026, "benchmark_pmpm": 500.0, "member_months": 1000.0}]
+    other = change(small.scenario, {"years": years})
+    with pytest.raises(InputError, match="'2026' states no spending, and the claims hold none of 2026"):
+        figures_of(other, small.tables)
+    stated = change(small.scenario, {"years": [years[0] | {"actual_pmpm": 480.0}]})
+    assert headline_value(stated, figures_of(stated, small.tables), "savings") == pytest.approx(20_000)
+
+
+def test_study_of_unassigned_years_is_refused(tmp_path):
+    scenario = change(load_scenario(DEMO), SMALL | {"claims.synthetic.members": 300, "claims.synthetic.months": 12})
+    with pytest.raises(InputError, match="nobody is assigned to ACO1 in 2023"):
+        study(scenario.claims, tmp_path)
