@@ -15,7 +15,7 @@ from acomodel.claims.population import Population, merged
 from acomodel.claims.tables import Dataset
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
-from acomodel.rates import MONTHS
+from acomodel.rates import MONTHS, per_1000
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -97,6 +97,38 @@ class Experience(Shown):
                 "member_cost_share": frame["allowed"] - frame["paid"],
                 "services": frame["units"],
                 "stays": frame["stays"],
+            }
+        )
+
+    def utilization(self, year: int) -> pd.DataFrame:
+        """
+        Reported use of a calendar year in the units of exhibit 3.4, not completed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index service category; `unit`, `per_1000` [units per 1,000 members a year], `per_member` [units per
+            member a year], `stays_per_1000` and `length_of_stay` [days] where the unit is days, `unit_cost` [$ per
+            unit], `allowed_pmpm` [$ PMPM].
+        """
+        rows = self.monthly()
+        rows = rows[rows["month"].dt.year == year]
+        months = float(rows.drop_duplicates("month")["member_months"].sum())
+        sums = rows.groupby("service_category", sort=False)[
+            ["services", "stays", "incurred_claims", "member_cost_share"]
+        ].sum()
+        allowed = sums["incurred_claims"] + sums["member_cost_share"]
+        units = pd.Series(units_of()).reindex(sums.index).fillna("service")
+        by_days = units == "day"
+        return pd.DataFrame(
+            {
+                "unit": units,
+                "per_1000": per_1000(sums["services"], months),
+                "per_member": per_1000(sums["services"], months) / 1000,
+                "stays_per_1000": per_1000(sums["stays"], months).where(by_days),
+                "length_of_stay": (sums["services"] / sums["stays"].where(sums["stays"] > 0)).where(by_days),
+                "unit_cost": allowed / sums["services"].where(sums["services"] != 0),
+                "allowed_pmpm": allowed / months,
             }
         )
 

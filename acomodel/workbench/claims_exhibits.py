@@ -39,9 +39,7 @@ def claims_used(run: Run) -> Note | None:
         f"members attributed to {found.source['aco_id']} by the {method} method.",
         f"{claims.actuals.index[-1]}: {show(last['reported'], '$')} reported, {show(last['allowed'], '$')} completed "
         f"({last['reported'] / last['allowed']:.1%} complete), standard error {show(last['standard_error'], '$')}.",
-        f"{len(found.findings)} findings in the data, {int(found.findings['fatal'].astype(bool).sum())} of them fatal."
-        if len(found.findings)
-        else "The checks of the data found nothing.",
+        f"Findings in the data: {len(found.findings) or 'none'}.",
     ]
     return Note("The experience is made of claims.", points)
 
@@ -284,6 +282,27 @@ def cost_trend(run: Run) -> Exhibit | Note:
     sums = rows.groupby("year")[["services", "claims"]].sum().rename(columns={"services": "procedures"})
     sums = sums.loc[sums.index.isin(claims.actuals.index)].assign(member_months=months)
     return _trend_exhibit("Cost and utilization trends, all services", cost_utilization_trend(sums))
+
+
+def utilization(run: Run) -> Exhibit | Note:
+    """Use of the base year per 1,000 members in the unit of each category, stays and their length, unit cost."""
+    claims = _claims(run)
+    if claims is None:
+        return Note(NO_CLAIMS)
+    year = run.budget.base_year if run.budget is not None else int(claims.actuals.index[-1])
+    frame = claims.study.experience.utilization(year)
+    names = {
+        "unit": "Unit",
+        "per_1000": "Per 1,000",
+        "stays_per_1000": "Stays per 1,000",
+        "length_of_stay": "Days a stay",
+        "unit_cost": "Per unit",
+        "allowed_pmpm": "Allowed PMPM",
+    }
+    table = frame[list(names)].rename(columns=names).rename_axis("Service category")
+    formats = {"Per 1,000": "#", "Stays per 1,000": "#.", "Days a stay": "#."}
+    formats |= dict.fromkeys(("Per unit", "Allowed PMPM"), "$.")
+    return Exhibit(f"Utilization, {year}", table, formats, "As reported, a year, net of reversals.")
 
 
 def specialties(run: Run) -> Exhibit | Note:

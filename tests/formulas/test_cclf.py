@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acomodel.claims.ingest import ingest
 from acomodel.claims.sources.cclf import read, write_cclf
 from acomodel.claims.sources.cclf_files import kind_of, layout, type_of
+from acomodel.claims.synthetic import SyntheticSettings, write_book, write_feed
 from acomodel.inputs import InputError
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
@@ -630,3 +632,18 @@ def test_a_large_book_is_quick(tmp_path):
         assert table(other, sums) == table(con, sums)
         assert table(con, "SELECT count(*) FROM claims")[0][0] > 100_000
         assert seconds < 20
+
+
+def test_a_synthetic_book_written_as_a_feed_and_read_back_equals_itself_to_the_cent(tmp_path):
+    write_book(SyntheticSettings(members=600, months=24, seed=9), tmp_path / "book")
+    write_feed(tmp_path / "book", tmp_path / "feed", old_ids=5)
+    ingest(tmp_path / "feed", tmp_path / "back", format="cclf")
+    sums = """SELECT member_id, claim_type, date_trunc('month', service_date) AS month, provider_id,
+        sum(allowed) AS allowed, sum(paid) AS paid, sum(member_cost_share) AS share, coalesce(sum(ime_dsh), 0) AS ime
+        FROM read_parquet('{}/claims.parquet') GROUP BY ALL ORDER BY ALL"""
+    both = [duckdb.sql(sums.format(tmp_path / name)).fetchall() for name in ("book", "back")]
+    assert len(both[0]) > 5000
+    assert both[0] == both[1]
+    who = "SELECT member_id, start_date, end_date, birth_date, sex FROM '{}/eligibility.parquet' ORDER BY ALL"
+    spans = [duckdb.sql(who.format(tmp_path / name)).fetchall() for name in ("book", "back")]
+    assert spans[0] == spans[1]

@@ -186,6 +186,10 @@ def test_use_stays_and_unit_cost_in_the_units_of_exhibit_3_4():
     rows = experience(data, assign(data, "A", [2023])).monthly()
     hospital = rows[rows["service_category"] == "Hospital Inpatient"][["services", "stays", "incurred_claims"]].sum()
     assert hospital["services"] == 4 and hospital["stays"] == 1
+    use = experience(data, assign(data, "A", [2023])).utilization(2023)
+    assert use.loc["Hospital Inpatient", ["per_1000", "stays_per_1000", "length_of_stay"]].tolist() == [4000, 1000, 4]
+    assert use.loc["Primary Care", "unit"] == "visit" and np.isnan(use.loc["Primary Care", "length_of_stay"])
+    assert use["allowed_pmpm"].sum() == pytest.approx(9100 / 12)
 
 
 def test_an_excluded_service_that_is_not_there_is_an_error():

@@ -282,6 +282,41 @@ def write_book(
     return truth
 
 
+def write_feed(book: Path, folder: Path, *, aco_id: str = "A0000", old_ids: int = 0) -> list[Path]:
+    """
+    Write a book as CMS's claim and claim line feed (CCLF), fixed width, in the very layout.
+
+    Parameters
+    ----------
+    book : Path
+        Folder of canonical tables, from `write_book` or an ingest.
+    folder : Path
+        Folder to write; made where it is missing.
+    aco_id : str
+        ACO in the names of the files.
+    old_ids : int
+        Members who bear an earlier number in half of their records, with a row in the cross-reference file.
+
+    Returns
+    -------
+    list of Path
+        Files written, CMS's names.
+
+    References
+    ----------
+    .. [1] CMS, "CCLF Information Packet," version 38.0, Feb. 2024, sections 5.2-5.3 and appendix B.
+    """
+    import duckdb
+
+    from acomodel.claims.sources.cclf_write import write_cclf
+    from acomodel.claims.tables import TABLES
+
+    with duckdb.connect() as con:
+        for name in TABLES:
+            con.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{Path(book) / name}.parquet')")
+        return write_cclf(con, Path(folder), aco_id=aco_id, old_ids=old_ids)
+
+
 @contextmanager
 def _writers(folder: Path) -> Iterator[dict[str, pq.ParquetWriter]]:
     """One Parquet writer for each table of a book; what is half written is taken away again."""
