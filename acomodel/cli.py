@@ -261,6 +261,11 @@ def attribute(
     rule = AttributionRule(method, window_months, rule_year=rule_year)  # type: ignore[arg-type]
     found = attribute_members(read_dataset(data, engine), rule, as_of)  # type: ignore[arg-type]
     frame = found.to_frame()
+    if frame.empty:
+        raise InputError(
+            f"{data}: no visit qualifies from {found.first} to {found.as_of}: no claims of those days, or none "
+            "with visit codes and providers. Nothing is written."
+        )
     named = ["member_id", "provider_id", "aco_id"]
     _write_csv(frame.assign(**{name: frame[name].map(inert, na_action="ignore") for name in named}), out)
     click.echo(repr(found))

@@ -213,7 +213,6 @@ def test_ingest_attribute_and_check_on_the_command_line(tmp_path):
     assert out.read_text().splitlines() == [
         "member_id,provider_id,aco_id,method,visits",
         "m1,P1,'=A,dartmouth,1",
-        "zz,P1,'=A,dartmouth,1",
     ]
     assert "not attributed" in done.output
     bad = call(
@@ -254,3 +253,106 @@ def test_study_of_unassigned_years_is_refused(tmp_path):
     scenario = change(load_scenario(DEMO), SMALL | {"claims.synthetic.members": 300, "claims.synthetic.months": 12})
     with pytest.raises(InputError, match="nobody is assigned to ACO1 in 2023"):
         study(scenario.claims, tmp_path)
+
+
+def own_book(tmp_path, change_lines, months=24, **settings):
+    """A plan of one ACO with noiseless payments in three months, as a scenario with data of its own."""
+    rows = []
+    for n, month in enumerate(pd.period_range("2022-01", periods=months, freq="M")):
+        for lag, share in enumerate((60, 30, 10)):
+            paid = (month + lag).to_timestamp() + pd.Timedelta(days=14)
+            if paid <= pd.Timestamp("2023-12-31"):
+                rows.append(
+                    {
+                        "claim_id": f"{n}-{lag}",
+                        "member_id": "m",
+                        "provider_id": "P1",
+                        "service_date": f"{month}-03",
+                        "paid_date": f"{paid:%Y-%m-%d}",
+                        "allowed": share / 10,
+                        "paid": share / 10,
+                        "member_cost_share": 0,
+                    }
+                )
+    closing = rows[-1] | {"claim_id": "close", "paid_date": "2023-12-30", "allowed": 0.0, "paid": 0.0}
+    providers = [{"provider_id": "P1", "specialty": "08", "aco_id": "A"}]
+    write(tmp_path / "in", claims=change_lines([*rows, closing]), eligibility=[{"member_id": "m"}], providers=providers)
+    from acomodel.claims.completion import CompletionSettings
+    from acomodel.claims.ingest import ingest
+    from acomodel.claims.study import ClaimsSettings
+    from acomodel.workbench.claims import read_claims
+
+    ingest(tmp_path / "in", tmp_path / "data")
+    rule = CompletionSettings(bf_months=1, **settings)
+    return read_claims(ClaimsSettings(years=[2022, 2023], data="data", compare=False, completion=rule), tmp_path)
+
+
+def test_noiseless_claims_are_completed_exactly(tmp_path):
+    found = own_book(tmp_path, lambda rows: rows)
+    assert found.actuals.loc[2023, "allowed"] == pytest.approx(120)
+    assert found.actuals.loc[2023, "reported"] == pytest.approx(115)
+
+
+def test_one_mistyped_day_of_payment_does_not_end_completion(tmp_path):
+    found = own_book(
+        tmp_path,
+        lambda rows: [rows[0] | {"claim_id": "typo", "paid_date": "2099-01-05", "allowed": 0.01, "paid": 0.01}, *rows],
+    )
+    assert found.study.source["paid_through"] == "2023-12-30"
+    assert found.actuals.loc[2023, "allowed"] == pytest.approx(120, abs=0.2)
+
+
+def test_claims_without_a_day_of_payment_stand_as_reported_and_say_so(tmp_path):
+    found = own_book(tmp_path, lambda rows: [r | {"paid_date": None} for r in rows])
+    assert found.actuals.loc[2023, "allowed"] == found.actuals.loc[2023, "reported"] == pytest.approx(115)
+    assert "nothing is completed" in found.completion.notes[0]
+    some = [
+        {
+            "claim_id": "bare",
+            "member_id": "m",
+            "provider_id": "P1",
+            "service_date": "2023-11-03",
+            "allowed": 7,
+            "paid": 7,
+        }
+    ]
+    found = own_book(tmp_path / "some", lambda rows: rows + [s | {"member_cost_share": 0} for s in some])
+    assert found.actuals.loc[2023, "allowed"] == pytest.approx(127)
+    assert found.actuals.loc[2023, "reported"] == pytest.approx(122)
+    assert "7 of allowed bears no day of payment" in found.completion.notes[0]
+
+
+def test_a_month_of_payments_that_is_not_whole_is_left_out(tmp_path):
+    def early(rows):
+        return [r for r in rows if r["paid_date"] <= "2023-12-16"]
+
+    with pytest.raises(
+        InputError, match="2023 is not over in the claims, whose last whole month of payments is 2023-11"
+    ):
+        own_book(tmp_path, early)
+    with pytest.raises(
+        InputError, match="paid_through: found 2030-12-31; the payments in the claims end with 2023-12-30"
+    ):
+        own_book(tmp_path / "late", lambda rows: rows, paid_through="2030-12-31")
+
+
+def test_text_from_claims_cannot_become_a_formula_and_comes_back(small, tmp_path):
+    items = small.tables.claims.study.items.copy()
+    items.loc[0, "item"] = "=HYPERLINK(1)"
+    dataclasses.replace(small.tables.claims.study, items=items).write(tmp_path)
+    assert (
+        "\n" + "=" not in (tmp_path / "items.csv").read_text()
+        and ",'=HYPERLINK" in (tmp_path / "items.csv").read_text()
+    )
+    assert read_study(tmp_path, small.scenario.claims.scope).items.loc[0, "item"] == "=HYPERLINK(1)"
+
+
+def test_a_category_too_thin_for_a_fit_does_not_stop_the_chain():
+    thin = SMALL | {
+        "claims.synthetic.population": "medicare",
+        "claims.synthetic.members": 900,
+        "claims.synthetic.seed": 3,
+    }
+    found = run(change(load_scenario(DEMO), thin))
+    assert any("fitted to points of" in note or "too thin" in note for note in found.budget.notes)
+    assert exhibits.regressions(found) is not None

@@ -303,7 +303,7 @@ def trend_study(monthly: pd.DataFrame, rule: TrendRule | None = None) -> pd.Data
     pandas.DataFrame
         Index service category ("All" for their sum, PMPM only), measure and grouping in months; columns
         `annual_trend`, `low`, `high` [share], `points`, `method`, `r_squared`. Groupings that make fewer than
-        two points are left out.
+        two points, or one that is not above zero, are left out.
 
     Examples
     --------
@@ -325,7 +325,10 @@ def trend_study(monthly: pd.DataFrame, rule: TrendRule | None = None) -> pd.Data
                 if part["month"].nunique() < 2 * grouping:
                     continue
                 settings = {name: getattr(rule, name) for name in ("seasonality", "weights", "errors", "confidence")}
-                fit = fit_trend(part, TrendRule(grouping=grouping, **settings), measure=measure)
+                try:
+                    fit = fit_trend(part, TrendRule(grouping=grouping, **settings), measure=measure)
+                except InputError:  # a thin category with an empty month has no log-linear fit at that grouping
+                    continue
                 rows.append(
                     {
                         "service_category": category,

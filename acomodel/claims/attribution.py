@@ -11,7 +11,17 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings
 
 from acomodel.claims.tables import Dataset
-from acomodel.claims.visits import CLINIC, Codes, day_literal, known_providers, practices, qualifying
+from acomodel.claims.visits import (
+    ANCILLARY,
+    CLINIC,
+    UNKNOWN_RANK,
+    Codes,
+    day_literal,
+    days_seen,
+    known_providers,
+    practices,
+    qualifying,
+)
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 
@@ -20,9 +30,6 @@ if TYPE_CHECKING:
 
 Method = Literal["dartmouth", "mssp", "pgp"]
 METHODS: tuple[Method, ...] = get_args(Method)
-CLASSES = {"primary": 1, "medical": 2, "surgical": 3}
-"""Rank of the classes of Exhibit 3.2; a provider whose class is not known comes after all of them."""
-UNKNOWN_RANK = 4
 
 
 @settings(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -73,11 +80,12 @@ class Attribution(Shown):
         """Members for whom two providers had as many visits, or two practices as much money. [members]"""
         return int(_contested(self.candidates).count().to_pandas())
 
-    def enrolled(self) -> int:
-        """Members with coverage on a day of the window. [members]"""
+    def not_attributed(self) -> int:
+        """Members with coverage on a day of the window who are attributed to nobody. [members]"""
         spans = self.dataset.eligibility
         begun, still = spans.start_date <= day_literal(self.as_of), spans.end_date >= day_literal(self.first)
-        return int(spans.filter(begun & still).member_id.nunique().to_pandas())
+        enrolled = spans.filter(begun & still).select("member_id").distinct()
+        return int(enrolled.anti_join(self.members, "member_id").count().to_pandas())
 
     def to_frame(self) -> pd.DataFrame:
         """Attributed members in order of `member_id`."""
@@ -88,9 +96,9 @@ class Attribution(Shown):
         counts = self.members.group_by("aco_id").agg(members=self.members.count()).to_pandas()
         named = counts.dropna(subset="aco_id").set_index("aco_id")["members"].sort_index()
         attributed = int(counts["members"].sum())
-        whole = max(self.enrolled(), attributed)
+        nobody = self.not_attributed()
         rows = {str(aco): int(n) for aco, n in named.items()}
-        rows |= {"no ACO": attributed - int(named.sum()), "not attributed": whole - attributed, "Total": whole}
+        rows |= {"no ACO": attributed - int(named.sum()), "not attributed": nobody, "Total": attributed + nobody}
         return pd.Series(rows, name="members").rename_axis("attributed to").to_frame()
 
     def exhibit(self) -> Exhibit:
@@ -125,7 +133,8 @@ def attribute(dataset: Dataset, rule: AttributionRule | None = None, as_of: date
 
     Notes
     -----
-    A visit is a day on which a member saw a provider. *Dartmouth*: of the providers seen in two years at
+    Members without any coverage in the data are not attributed. Reversals take back what they reverse. A visit is a
+    day on which a member saw a provider. *Dartmouth*: of the providers seen in two years at
     outpatient evaluation and management visits allowed above zero, ancillary specialties left out, the first by
 
     .. math:: (\text{class}, -\text{visits}, -\text{days from first to last}, -\text{last visit}, \text{identifier})
@@ -163,33 +172,32 @@ def attribute(dataset: Dataset, rule: AttributionRule | None = None, as_of: date
     last = _day(dataset, as_of)
     codes = Codes(rule.method, rule.rule_year or last.year)
     first = _months_before(last, rule.window_months or int(codes.one("window_months")))
-    visits = qualifying(dataset, codes, first, last, free=rule.count_free_visits)
+    visits = qualifying(dataset, codes, first, last)
     if rule.method == "dartmouth":
-        chosen, candidates = _dartmouth(dataset, visits, first)
+        chosen, candidates = _dartmouth(dataset, days_seen(visits, free=rule.count_free_visits), first)
     elif rule.method == "mssp":
         chosen, candidates = _mssp(dataset, visits, codes, last)
     else:
         chosen, candidates = _pgp(dataset, visits)
     columns = ["member_id", "provider_id", "aco_id", "method", "visits"]
+    chosen = chosen.semi_join(dataset.eligibility, "member_id")
     members = dataset.keep(chosen.mutate(method=ibis.literal(rule.method, "string")).select(columns))
     return Attribution(rule, first, last, members, candidates, dataset)
 
 
-def _dartmouth(dataset: Dataset, visits: ir.Table, first: date) -> tuple[ir.Table, ir.Table]:
+def _dartmouth(dataset: Dataset, days: ir.Table, first: date) -> tuple[ir.Table, ir.Table]:
     """Exhibit 3.2: the least of the keys class, visits, days between, last visit, identifier."""
     import ibis
 
-    days = visits.select("member_id", "provider_id", "service_date").distinct()
     pairs = days.group_by("member_id", "provider_id").agg(
         visits=days.count(), early=days.service_date.min(), late=days.service_date.max()
     )
     seen = pairs.left_join(known_providers(dataset), "provider_id")
-    unknown = seen.provider_class.isnull()
-    seen = seen.filter(unknown | (seen.provider_class != "ancillary"))
-    rank = unknown.ifelse(UNKNOWN_RANK, seen.provider_class.cases(*CLASSES.items(), else_=UNKNOWN_RANK))
+    rank = seen["rank"].fill_null(UNKNOWN_RANK)
+    seen = seen.mutate(place=rank).filter(rank < ANCILLARY)
     back = _days_after(first, seen.early) - _days_after(first, seen.late)
     candidates = seen.select(
-        "member_id", "provider_id", "aco_id", "visits", rank=rank, span=back, last=-_days_after(first, seen.late)
+        "member_id", "provider_id", "aco_id", "visits", rank="place", span=back, last=-_days_after(first, seen.late)
     )
     key = ibis.struct(
         {

@@ -39,6 +39,15 @@ def units_of() -> dict[str, str]:
     return dict(zip(table["service_category"], table["unit"], strict=True))
 
 
+_TELLING = (
+    "CASE WHEN claim_type = 'outpatient' THEN coalesce("
+    "max(CASE WHEN revenue_code BETWEEN '0450' AND '0459' OR revenue_code = '0981' THEN revenue_code END) OVER claim, "
+    "max(CASE WHEN revenue_code IN ('0521', '0522', '0524', '0525') THEN revenue_code END) OVER claim, revenue_code) "
+    "ELSE revenue_code END"
+)
+"""Revenue centre of an outpatient claim that says what it was: emergency room, then clinic; it holds for all lines."""
+
+
 def _category_sql() -> str:
     """Service category of a claim line, the first row of the table that fits."""
     branches = []
@@ -57,7 +66,7 @@ def _units_sql() -> str:
     def named(unit: str) -> str:
         return "(" + ", ".join(f"'{c}'" for c in by_unit.get(unit, [])) + ")"
 
-    sign = "CASE WHEN paid < 0 OR allowed < 0 THEN -1 ELSE 1 END"
+    sign = "CASE WHEN allowed < 0 OR (paid < 0 AND allowed = 0) THEN -1 ELSE 1 END"
     days = "greatest(coalesce(date_diff('day', first_service_date, last_end_date), 0), 1)"
     return (
         f"({sign}) * CASE WHEN service_category IN {named('day')} THEN (CASE WHEN of_claim = 1 THEN {days} ELSE 0 END) "
@@ -72,7 +81,8 @@ def fill_claims(con: duckdb.DuckDBPyConnection) -> None:
     Notes
     -----
     Days are counted once a claim, from its first to its last day, at least one; visits once a claim, day and
-    category; scripts and services once a line. The use of a reversal is negative, so that pairs cancel out.
+    category, in the emergency room once a member and day, whoever bills; scripts and services once a line. The use of
+    a reversal is negative, so that pairs cancel out.
     """
     own = list(columns("claims"))
     classes = (
@@ -86,9 +96,11 @@ def fill_claims(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute(
         "CREATE OR REPLACE VIEW classed_claims AS SELECT c.* REPLACE ("
+        f"{_TELLING} AS revenue_code, "
         "CAST(coalesce(allowed, paid + coalesce(member_cost_share, 0)) AS DECIMAL(14,2)) AS allowed), "
         "coalesce(s.provider_class, p.provider_class) AS provider_class FROM typed_claims c "
-        f"LEFT JOIN specialty_classes s USING (specialty) LEFT JOIN {classes} p ON c.provider_id = p.provider_id"
+        f"LEFT JOIN specialty_classes s USING (specialty) LEFT JOIN {classes} p ON c.provider_id = p.provider_id "
+        "WINDOW claim AS (PARTITION BY c.claim_id, c.member_id, c.claim_type)"
     )
     con.execute(
         f"CREATE OR REPLACE VIEW categorized AS SELECT * REPLACE (coalesce(service_category, {_category_sql()}) "
@@ -99,10 +111,14 @@ def fill_claims(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"CREATE OR REPLACE TABLE canonical_claims AS SELECT {', '.join(own)} FROM categorized")
         return
     same = "PARTITION BY claim_id, member_id, service_category, (paid < 0 OR allowed < 0)"
+    visit = (
+        "PARTITION BY CASE WHEN service_category = 'Emergency Room' THEN '' ELSE claim_id END, member_id, "
+        "service_category, (paid < 0 OR allowed < 0), service_date"
+    )
     con.execute(
         "CREATE OR REPLACE VIEW counted AS SELECT *, "
         f"row_number() OVER ({same} ORDER BY line_number) AS of_claim, "
-        f"row_number() OVER ({same}, service_date ORDER BY line_number) AS of_visit, "
+        f"row_number() OVER ({visit} ORDER BY claim_type, claim_id, line_number) AS of_visit, "
         f"min(service_date) OVER ({same}) AS first_service_date, "
         f"max(coalesce(end_date, service_date)) OVER ({same}) AS last_end_date FROM categorized"
     )

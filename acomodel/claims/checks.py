@@ -119,7 +119,7 @@ CHECKS = (
     _Check(
         "negative-amount",
         "claims",
-        f"{_LINES}(paid < 0 OR allowed < 0)",
+        f"{_LINES}(allowed < 0 OR (paid < 0 AND allowed = 0))",
         "lines are negative: reversals, which subtract",
     ),
     _Check(

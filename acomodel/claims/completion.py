@@ -44,7 +44,7 @@ class CompletionSettings:
     )
     tail: float = Field(default=1.0, gt=0, description="completed claims over those of the last lag fitted [factor]")
     apriori_trend: float = Field(
-        default=0.0, gt=-1, description="annual trend of the expected PMPM of Bornhuetter-Ferguson months [share]"
+        default=0.0, gt=-1, lt=1, description="annual trend of the expected PMPM of Bornhuetter-Ferguson months [share]"
     )
     confidence: float = Field(default=0.95, gt=0, lt=1, description="confidence of the intervals [share]")
 

@@ -88,7 +88,7 @@ def drill_down(
     periods : mapping of str to Span
         Names of the periods and their months, in order; they may overlap.
     exposure : Experience
-        Experience of the same population: gives the member months.
+        Experience of the same population: gives the member months, and what the contract counts.
     by : str
         Column to break down by: service category, specialty, provider, practice, procedure code, claim type, or
         "network" (whether the provider belongs to the ACO).
@@ -107,7 +107,7 @@ def drill_down(
     InputError
         A period without exposure.
     """
-    lines = _lines(dataset, population)
+    lines = _lines(dataset, population, exposure.scope)
     for column, value in (within or {}).items():
         lines = lines.filter(lines[column] == value)
     parts = []
@@ -118,7 +118,7 @@ def drill_down(
         first, last = span.first.start_time.date(), span.last.end_time.date()
         inside = lines.filter(lines.service_date.between(day_literal(first), day_literal(last)))
         sums = inside.group_by(value=inside[by]).agg(
-            procedures=inside.units.sum().cast("float64"), claims=inside.allowed.sum().cast("float64")
+            procedures=inside.units.sum().cast("float64"), claims=inside.net.sum().cast("float64")
         )
         factor = (completion or {}).get(name, 1.0)
         frame = sums.to_pandas().assign(value=lambda f: f["value"].fillna("not known").astype(str))
@@ -136,8 +136,8 @@ def drill_down(
     return found.reindex(largest, level=by)
 
 
-def _lines(dataset: Dataset, population: Population) -> ir.Table:
-    """Claim lines of the population, with the specialty and the network of their providers."""
+def _lines(dataset: Dataset, population: Population, scope: ContractScope) -> ir.Table:
+    """Lines of the population that the contract counts, `net` of what it leaves out, with specialty and network."""
     lines, windows = dataset.claims, population.windows
     ours = windows.select(assigned="member_id", assigned_from="start_date", assigned_to="end_date")
     joined = lines.join(
@@ -150,8 +150,13 @@ def _lines(dataset: Dataset, population: Population) -> ir.Table:
     )
     who = known_providers(dataset).select(who="provider_id", of_provider="specialty", of_aco="aco_id")
     known = joined.left_join(who, joined.provider_id == who.who)
+    if scope.capitated == "apart":
+        known = known.filter(~known.capitated.fill_null(False))
+    if scope.excluded_services:
+        known = known.filter(known.service_category.notin(scope.excluded_services))
     own = (known.of_aco == population.aco_id).fill_null(False)
     return known.mutate(
+        net=known.allowed if scope.ime_dsh else known.allowed - known.ime_dsh.fill_null(0),
         specialty=known.specialty.fill_null(known.of_provider),
         network=own.ifelse("in the ACO", "outside the ACO"),
     )
@@ -174,12 +179,7 @@ def items(dataset: Dataset, population: Population, scope: ContractScope) -> pd.
         `year`, `service_category`, `specialty`, `network`, `item` (procedure code, else claim type), `units`
         [services], `allowed` [$], as reported.
     """
-    lines = _lines(dataset, population)
-    if scope.capitated == "apart":
-        lines = lines.filter(~lines.capitated.fill_null(False))
-    if scope.excluded_services:
-        lines = lines.filter(lines.service_category.notin(scope.excluded_services))
-    net = lines.allowed if scope.ime_dsh else lines.allowed - lines.ime_dsh.fill_null(0)
+    lines = _lines(dataset, population, scope)
     marked = lines.select(
         "service_category",
         "network",
@@ -187,7 +187,7 @@ def items(dataset: Dataset, population: Population, scope: ContractScope) -> pd.
         specialty=lines.specialty.fill_null(""),
         item=lines.hcpcs.fill_null(lines.claim_type),
         units=(lines.units * 100).cast("int64"),
-        allowed=(net * 100).cast("int64"),
+        allowed=(lines.net * 100).cast("int64"),
     )
     keys = ["year", "service_category", "specialty", "network", "item"]
     sums = marked.group_by(keys).agg(units=marked.units.sum(), allowed=marked.allowed.sum()).to_pandas()
@@ -213,7 +213,7 @@ def price_use_mix(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InputError
-        A period without rows or member months, or a group with dollars but no services in both periods.
+        A period without rows or member months.
 
     Notes
     -----
@@ -248,22 +248,20 @@ def price_use_mix(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     old, new = both[0].align(both[1], fill_value=0.0)
     rows = {}
     for group in old.index.unique("group"):
-        rows[group] = _split(str(group), old.loc[group], new.loc[group])
+        rows[group] = _split(old.loc[group], new.loc[group])
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["before", "use", "price", "mix", "after"])
     table.loc["Total"] = table.sum()
     return table.rename_axis("group")
 
 
-def _split(group: str, old: pd.DataFrame, new: pd.DataFrame) -> tuple[float, float, float, float, float]:
+def _split(old: pd.DataFrame, new: pd.DataFrame) -> tuple[float, float, float, float, float]:
     """Before, use, price, mix and after of one group."""
     u0, u1 = old["units"].to_numpy(), new["units"].to_numpy()
     a0, a1 = old["allowed"].to_numpy(), new["allowed"].to_numpy()
     if (u0.sum() <= 0) != (u1.sum() <= 0):  # a group that comes or goes is use
         return float(a0.sum()), float(a1.sum() - a0.sum()), 0.0, 0.0, float(a1.sum())
-    if u0.sum() <= 0:
-        if a0.any() or a1.any():
-            raise InputError(f"price, use and mix: '{group}' has dollars but no services")
-        return 0.0, 0.0, 0.0, 0.0, 0.0
+    if u0.sum() <= 0:  # dollars without a count of services: all of the change is price
+        return float(a0.sum()), 0.0, float(a1.sum() - a0.sum()), 0.0, float(a1.sum())
     with np.errstate(divide="ignore", invalid="ignore"):
         p0, p1 = np.where(u0 != 0, a0 / u0, np.nan), np.where(u1 != 0, a1 / u1, np.nan)
     p0, p1 = np.where(np.isnan(p0), p1, p0), np.where(np.isnan(p1), p0, p1)

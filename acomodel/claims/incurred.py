@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings
 
 from acomodel.claims.categories import units_of
-from acomodel.claims.population import Population, merged
+from acomodel.claims.population import Population, coverage
 from acomodel.claims.tables import Dataset
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
@@ -68,11 +68,16 @@ class Experience(Shown):
         return rows.assign(allowed=rows["allowed"] - rows["ime_dsh"], paid=rows["paid"] - rows["ime_dsh"])
 
     def payments(self) -> pd.DataFrame:
-        """Counted cells by month of service, month of payment and category, as completion takes them."""
-        rows = self.counted()
-        paid_month = rows["paid_month"].fillna(rows["incurred_month"])
+        """Counted cells with a day of payment, by month of service, month of payment and category."""
+        rows = self.counted().dropna(subset="paid_month")
         keys = ["incurred_month", "paid_month", "service_category"]
-        return rows.assign(paid_month=paid_month).groupby(keys, as_index=False)[["paid", "allowed", "units"]].sum()
+        return rows.groupby(keys, as_index=False)[["paid", "allowed", "units"]].sum()
+
+    def undated(self) -> pd.DataFrame:
+        """Counted cells without a day of payment, by month of service and category; completion cannot reach them."""
+        rows = self.counted()
+        rows = rows[rows["paid_month"].isna()].rename(columns={"incurred_month": "month"})
+        return rows.groupby(["month", "service_category"], as_index=False)[["paid", "allowed", "units"]].sum()
 
     def monthly(self) -> pd.DataFrame:
         """
@@ -212,9 +217,9 @@ def experience(dataset: Dataset, population: Population, scope: ContractScope | 
                 raise InputError(
                     f"excluded_services: no claims of '{name}'.{nearest(name, known)} Known: {', '.join(known)}."
                 )
-    spans = dataset.keep(merged(dataset.eligibility))
+    spans = dataset.keep(coverage(dataset))
     stretches = dataset.keep(_stretches(spans, population.windows))
-    exposure = _exposure(lines, spans, population.windows, scope)
+    exposure = _exposure(lines, spans, population, scope)
     return Experience(_cells(lines, stretches, scope), exposure, scope)
 
 
@@ -287,12 +292,14 @@ def _cells(lines: ir.Table, stretches: ir.Table, scope: ContractScope) -> pd.Dat
     return frame.sort_values(keys, ignore_index=True)
 
 
-def _exposure(lines: ir.Table, spans: ir.Table, windows: ir.Table, scope: ContractScope) -> pd.DataFrame:
-    """Member months of the population and of all others covered, by month of the claims."""
+def _exposure(lines: ir.Table, spans: ir.Table, population: Population, scope: ContractScope) -> pd.DataFrame:
+    """Member months of the population and of all others covered, in the months of its years and of the claims."""
     service = lines.service_date
     limits = lines.agg(first=service.min(), last=service.max()).to_pandas().iloc[0]
-    months = pd.period_range(pd.Timestamp(limits["first"]), pd.Timestamp(limits["last"]), freq="M", name="month")
-    ours, everyone = (_member_months(table, months, scope) for table in (windows, spans))
+    first = min(pd.Period(limits["first"], "M"), pd.Period(f"{min(population.years)}-01", "M"))
+    last = max(pd.Period(limits["last"], "M"), pd.Period(f"{max(population.years)}-12", "M"))
+    months = pd.period_range(first, last, freq="M", name="month")
+    ours, everyone = (_member_months(table, months, scope) for table in (population.windows, spans))
     return pd.DataFrame({"member_months": ours, "unattributed": everyone - ours}, index=months)
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from acomodel.claims.checks import check_tables
 from acomodel.claims.findings import Finding, findings_frame
+from acomodel.claims.sources.cells import text_of
 from acomodel.claims.tables import SQL_TYPES, TABLES, columns, required
+from acomodel.exhibit import inert
 from acomodel.inputs import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ def ingest(source: str | Path, out: str | Path, *, format: Format = "csv") -> li
     if format not in FORMATS:
         raise InputError(f"format: found '{format}'; one of {', '.join(FORMATS)} is wanted.")
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; the folder of the {format} files is wanted.")
+        held = "this is a file" if folder.is_file() else "no such folder"
+        raise InputError(f"{folder}: {held}; the folder of the {format} files is wanted.")
     _check_target(target)
     import duckdb
 
@@ -76,7 +79,7 @@ def ingest(source: str | Path, out: str | Path, *, format: Format = "csv") -> li
     try:
         stage.mkdir(parents=True)
         with duckdb.connect(str(stage / "work.duckdb")) as con:
-            con.execute(f"SET temp_directory = '{stage / 'spill'}'")
+            con.execute(f"SET temp_directory = {text_of(str(stage / 'spill'))}")
             found = reader(con, folder)
             conform(con)
             found += check_tables(con)
@@ -84,7 +87,7 @@ def ingest(source: str | Path, out: str | Path, *, format: Format = "csv") -> li
             write_tables(con, stage, source_format=format)
         (stage / "work.duckdb").unlink(missing_ok=True)
         shutil.rmtree(stage / "spill", ignore_errors=True)
-        findings_frame(found).to_csv(stage / "findings.csv", index=False)
+        write_findings(stage, found)
         shutil.rmtree(target, ignore_errors=True)
         stage.replace(target)
     except OSError as error:
@@ -155,7 +158,7 @@ def write_tables(con: duckdb.DuckDBPyConnection, folder: Path, *, source_format:
     """Write the canonical tables of a connection as Parquet, sorted, with their manifest."""
     for name in TABLES:
         con.execute(
-            f"COPY (SELECT * FROM canonical_{name} ORDER BY {ORDER[name]}) TO '{folder / name}.parquet' "
+            f"COPY (SELECT * FROM canonical_{name} ORDER BY {ORDER[name]}) TO {text_of(f'{folder / name}.parquet')} "
             "(FORMAT parquet, COMPRESSION zstd)"
         )
     write_manifest(folder, source_format=source_format)
@@ -188,11 +191,18 @@ def inspect_tables(folder: Path) -> list[Finding]:
 
     with duckdb.connect() as con:
         for name in TABLES:
-            con.execute(f"CREATE VIEW canonical_{name} AS SELECT * FROM read_parquet('{folder / name}.parquet')")
+            path = text_of(f"{folder / name}.parquet")
+            con.execute(f"CREATE VIEW canonical_{name} AS SELECT * FROM read_parquet({path})")
         con.execute("CREATE VIEW typed_providers AS SELECT * FROM canonical_providers")
         found = check_tables(con)
-    findings_frame(found).to_csv(folder / "findings.csv", index=False)
+    write_findings(folder, found)
     return found
+
+
+def write_findings(folder: Path, found: list[Finding]) -> None:
+    """Write findings as CSV that no spreadsheet takes for formulas."""
+    frame = findings_frame(found)
+    frame.assign(what=frame["what"].map(inert)).to_csv(folder / "findings.csv", index=False)
 
 
 def _sha256(path: Path) -> str:

@@ -144,7 +144,7 @@ def critical_mass(attribution: Attribution, aco_id: str) -> pd.DataFrame:
     """
     dataset = attribution.dataset
     codes = Codes(attribution.rule.method, attribution.rule.rule_year or attribution.as_of.year)
-    visits = qualifying(dataset, codes, attribution.first, attribution.as_of, free=attribution.rule.count_free_visits)
+    visits = qualifying(dataset, codes, attribution.first, attribution.as_of)
     ours = dataset.providers.filter(dataset.providers.aco_id == aco_id)
     seen = visits.semi_join(ours, "provider_id")
     practice = seen.tin.fill_null(seen.provider_id)

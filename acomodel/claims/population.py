@@ -15,7 +15,7 @@ from acomodel.claims.attribution import Attribution, AttributionRule, attribute
 from acomodel.claims.tables import Dataset
 from acomodel.claims.visits import day_literal
 from acomodel.exhibit import Exhibit, Shown
-from acomodel.inputs import InputError
+from acomodel.inputs import InputError, nearest
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -127,6 +127,7 @@ def assign(
         raise InputError(
             f"{dataset.path}: no provider of the ACO '{aco_id}'; the data know {', '.join(known) or 'none'}."
         )
+    _check_joins(membership, years)
     windows, changes, found = [], {}, []
     for year in sorted(years):
         start, end = date(year, 1, 1), date(year, 12, 31)
@@ -135,15 +136,10 @@ def assign(
         found.append(attribution)
         members = attribution.members
         assigned = _window(members.filter(members.aco_id == aco_id), start, end)
-        joined = [
-            _joiners(dataset, rule, group, aco_id, end) for group in membership.joins if group.date[:4] == str(year)
-        ]
-        if joined:
-            late = joined[0] if len(joined) == 1 else joined[0].union(*joined[1:], distinct=True)
-            late = dataset.keep(
-                late.group_by("member_id").agg(start_date=late.start_date.min(), end_date=late.end_date.max())
-            )
-            assigned = assigned.anti_join(late, "member_id").union(late)
+        for group in membership.joins:
+            if group.date[:4] == str(year):
+                theirs, ours = _joiners(dataset, rule, group, aco_id, end)
+                assigned = dataset.keep(assigned.anti_join(theirs, "member_id").union(ours))
         assigned = dataset.keep(assigned)
         fates = dataset.keep(_fates(dataset, assigned, start, end))
         kept = _apply(fates, membership)
@@ -158,7 +154,7 @@ def assign(
         changes[year] = counts.iloc[0].fillna(0).astype(int)
     whole = windows[0] if len(windows) == 1 else windows[0].union(*windows[1:])
     frame = pd.DataFrame(changes).T.rename_axis("year")
-    covered = _overlap(dataset.keep(merged(whole)), dataset.keep(merged(dataset.eligibility)))
+    covered = _overlap(dataset.keep(merged(whole)), dataset.keep(coverage(dataset)))
     return Population(aco_id, dataset.keep(covered), tuple(sorted(years)), frame, tuple(found))
 
 
@@ -166,7 +162,7 @@ def everyone(dataset: Dataset, years: Sequence[int]) -> Population:
     """Everyone who is covered, as a population: the experience of a whole plan."""
     members = dataset.eligibility.select("member_id").distinct()
     frame = pd.DataFrame({"assigned": int(members.count().to_pandas())}, index=pd.Index(sorted(years), name="year"))
-    return Population("all members", dataset.keep(merged(dataset.eligibility)), tuple(sorted(years)), frame, ())
+    return Population("all members", dataset.keep(coverage(dataset)), tuple(sorted(years)), frame, ())
 
 
 def merged(spans: ir.Table) -> ir.Table:
@@ -218,39 +214,74 @@ def _overlap(windows: ir.Table, spans: ir.Table) -> ir.Table:
     )
 
 
+def coverage(dataset: Dataset) -> ir.Table:
+    """Days on which members are covered: merged spans, none of them past the day of death."""
+    import ibis
+
+    spans = dataset.eligibility
+    end = ibis.least(spans.end_date, spans.death_date.fill_null(spans.end_date))
+    return merged(spans.select("member_id", "start_date", end_date=end))
+
+
 def _window(members: ir.Table, start: date, end: date) -> ir.Table:
     return members.select("member_id", start_date=day_literal(start), end_date=day_literal(end))
 
 
-def _joiners(dataset: Dataset, rule: AttributionRule, group: GroupJoin, aco_id: str, end: date) -> ir.Table:
-    """Members of a group attributed to the ACO by their claims before it joined."""
-    try:
-        day = date.fromisoformat(group.date)
-    except ValueError:
-        raise InputError(f"membership: joins: found '{group.date}'; a day written YYYY-MM-DD is wanted.") from None
+def _joiners(
+    dataset: Dataset, rule: AttributionRule, group: GroupJoin, aco_id: str, end: date
+) -> tuple[ir.Table, ir.Table]:
+    """Members of a group on the day it joins, and those attributed to the ACO by their claims before it."""
+    day = date.fromisoformat(group.date)
     members = attribute(dataset, rule, day - timedelta(days=1)).members
     spans = dataset.eligibility
     on_day = (spans.start_date <= day_literal(day)) & (spans.end_date >= day_literal(day))
-    of_group = spans.filter((spans.payer == group.payer) & on_day).select("member_id").distinct()
-    return _window(members.filter(members.aco_id == aco_id).semi_join(of_group, "member_id"), day, end)
+    of_group = dataset.keep(spans.filter((spans.payer == group.payer) & on_day).select("member_id").distinct())
+    if not int(of_group.count().to_pandas()):
+        known = spans.filter(spans.payer.notnull()).select("payer").distinct().to_pandas()["payer"]
+        raise InputError(
+            f"membership.joins: nobody is covered by '{group.payer}' on {group.date}; the eligibility names the payers "
+            f"{', '.join(sorted(known)) or '(none)'}.{nearest(group.payer, known)}"
+        )
+    return of_group, _window(members.filter(members.aco_id == aco_id).semi_join(of_group, "member_id"), day, end)
+
+
+def _check_joins(membership: MembershipRule, years: Sequence[int]) -> None:
+    """Refuse a day that cannot be, or that lies in none of the years."""
+    for group in membership.joins:
+        try:
+            day = date.fromisoformat(group.date)
+        except ValueError:
+            raise InputError(f"membership.joins: found '{group.date}'; a day written YYYY-MM-DD is wanted.") from None
+        if day.year not in years:
+            listed = ", ".join(map(str, sorted(years)))
+            raise InputError(f"membership.joins: {group.date} lies in none of the years of experience ({listed}).")
 
 
 def _fates(dataset: Dataset, assigned: ir.Table, start: date, end: date) -> ir.Table:
-    """For each assigned member: whether it died or lost coverage in the year, and the day it moved, if it did."""
+    """
+    For each assigned member covered in the year: whether it died or lost coverage, and the day it moved, if it did.
+
+    A move is a county other than that of the eve of the year, or of the first day covered in it.
+    """
     import ibis
 
     spans = dataset.eligibility
     within = spans.filter((spans.start_date <= day_literal(end)) & (spans.end_date >= day_literal(start)))
-    first = ibis.struct({"start": within.start_date, "county": within.county.fill_null("")})
+    begun = within.county.notnull().ifelse(within.start_date, ibis.null("date"))
     homes = within.group_by("member_id").agg(
-        first=first.min(),
+        home=within.county.argmin(begun),
         covered_to=within.end_date.max(),
         death_date=within.death_date.max(),
     )
-    later = within.join(homes.select("member_id", home=homes["first"]["county"]), "member_id")
-    away = later.filter(later.county.notnull() & (later.home != "") & (later.county != later.home))
-    moves = away.group_by("member_id").agg(moved=away.start_date.min())
-    known = assigned.left_join(homes, "member_id").drop("member_id_right").left_join(moves, "member_id")
+    later = within.join(homes.select("member_id", "home"), "member_id")
+    eve = start - timedelta(days=1)
+    before = spans.filter((spans.start_date <= day_literal(eve)) & (spans.end_date >= day_literal(eve)))
+    old = before.group_by("member_id").agg(old=before.county.max())
+    later = later.left_join(old, "member_id")
+    home = later.old.fill_null(later.home)
+    away = later.mutate(from_home=home).filter((later.county != home).fill_null(False))
+    moves = away.group_by("member_id").agg(moved=ibis.greatest(away.start_date.min(), day_literal(start)))
+    known = assigned.join(homes, "member_id").left_join(moves, "member_id")
     died = known.death_date.between(day_literal(start), day_literal(end)).fill_null(False)
     left = (known.covered_to < day_literal(end)).fill_null(True) & ~died
     return known.select("member_id", "start_date", "end_date", moved=known.moved, died=died, left=left)

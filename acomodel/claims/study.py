@@ -22,6 +22,7 @@ from acomodel.claims.methods import Methods, compare_methods, critical_mass
 from acomodel.claims.population import MembershipRule, assign
 from acomodel.claims.synthetic import SyntheticSettings, write_book
 from acomodel.claims.tables import Dataset, Engine, read_dataset
+from acomodel.exhibit import inert
 from acomodel.inputs import InputError
 
 
@@ -107,8 +108,9 @@ class Study:
         """Write the tables as CSV, and the source as JSON, into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in self.frames().items():
-            indexed = name in _INDEXED
-            frame.to_csv(folder / f"{name}.csv", index=indexed)
+            rows = frame.reset_index() if name in _INDEXED else frame
+            safe = {c: rows[c].map(lambda v: inert(str(v))) for c in rows if c in _TEXT}
+            rows.assign(**safe).to_csv(folder / f"{name}.csv", index=False)
         text = json.dumps(dict(self.source), indent=1, ensure_ascii=False)
         (folder / "source.json").write_text(text + "\n", encoding="utf-8")
 
@@ -161,7 +163,7 @@ def _column(cells: pd.Series, month: bool) -> pd.Series:
     if month:
         return pd.Series(pd.PeriodIndex(cells.where(cells != "", None), freq="M"), index=cells.index)
     if cells.name in _TEXT:
-        return cells
+        return cells.map(lambda text: text[1:] if text[:1] == "'" and inert(text[1:]) == text else text)
     if cells.isin(["True", "False"]).all() and len(cells):
         return cells == "True"
     whole = cells.str.fullmatch(r"-?\d+").all() and len(cells) > 0
@@ -224,6 +226,7 @@ def _study(wanted: ClaimsSettings, dataset: Dataset) -> Study:
         "claims_from": str(latest.first),
         "claims_to": str(latest.as_of),
         "contested": latest.contested(),
+        "paid_through": paid_through(dataset),
         "tables": {name: {k: about[k] for k in ("rows", "sums")} for name, about in dataset.manifest["tables"].items()},
     }
     return Study(
@@ -239,6 +242,28 @@ def _study(wanted: ClaimsSettings, dataset: Dataset) -> Study:
         source,
         wanted.scope,
     )
+
+
+def paid_through(dataset: Dataset) -> str | None:
+    """
+    Last day of payments in the claims, leaving out days that stand alone far behind the others.
+
+    A mistyped day of payment years ahead would make every month look complete. Days after a gap of half a year do not
+    count if they hold less than a twentieth of the lines, nor days with hardly a line around them: in the 31 days
+    before, under a hundredth of the median. None where no line bears a day of payment.
+    """
+    lines = dataset.claims.filter(dataset.claims.paid_date.notnull())
+    counts = lines.group_by("paid_date").agg(n=lines.count()).to_pandas()
+    if counts.empty:
+        return None
+    daily = pd.Series(counts["n"].to_numpy(float), pd.DatetimeIndex(counts["paid_date"])).sort_index()
+    days = daily.index.to_series()
+    for start in days[days.diff() > pd.Timedelta(days=183)][::-1]:
+        if daily[start:].sum() < 0.05 * daily.sum():
+            daily = daily[daily.index < start]
+    stretch = daily.rolling("31D").sum()
+    busy = stretch[stretch >= stretch.median() / 100]
+    return f"{busy.index[-1]:%Y-%m-%d}"
 
 
 _METHOD_COLUMNS = [

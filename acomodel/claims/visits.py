@@ -15,6 +15,9 @@ from acomodel.programs import rule_table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+CLASSES = {"primary": 1, "medical": 2, "surgical": 3}
+"""Rank of the classes of exhibit 3.2; providers whose class is not known come after them, ancillary ones never."""
+UNKNOWN_RANK, ANCILLARY = 4, 9
 CLINIC = "clinic"
 """Specialty of lines that qualify by revenue centre: federally qualified health centers, rural health clinics."""
 
@@ -67,9 +70,9 @@ class Codes:
         return not rows.empty and str(rows["first"].iloc[-1]) == "yes"
 
 
-def qualifying(dataset: Dataset, codes: Codes, first: date, last: date, *, free: bool = False) -> ir.Table:
+def qualifying(dataset: Dataset, codes: Codes, first: date, last: date) -> ir.Table:
     """
-    Claim lines that count as visits of a method: its codes, outside its excluded places, allowed above zero.
+    Claim lines that bear the visit codes of a method, outside its excluded places, reversals among them.
 
     Parameters
     ----------
@@ -79,8 +82,6 @@ def qualifying(dataset: Dataset, codes: Codes, first: date, last: date, *, free:
         Codes in force.
     first, last : date
         Days between which the service lies.
-    free : bool
-        Whether lines with nothing allowed count too.
 
     Returns
     -------
@@ -102,33 +103,54 @@ def qualifying(dataset: Dataset, codes: Codes, first: date, last: date, *, free:
     if revenue := codes.listed("visit_revenue_code"):
         kind |= (lines.claim_type == "outpatient") & lines.revenue_code.isin(revenue)
     in_time = lines.service_date.between(day_literal(first), day_literal(last))
-    charged = (lines.allowed >= 0) if free else (lines.allowed > 0)
-    return lines.filter(kind & in_time & lines.provider_id.notnull() & charged)
+    return lines.filter(kind & in_time & lines.provider_id.notnull())
+
+
+def days_seen(visits: ir.Table, *, free: bool = False) -> ir.Table:
+    """
+    Days on which members saw providers, net of reversals: `member_id`, `provider_id`, `service_date`.
+
+    A day counts if what is allowed on it, reversals taken off, is above zero; with `free`, also if it has more lines
+    than reversals.
+    """
+    lines = visits.mutate(line=(visits.allowed < 0).ifelse(-1, 1)) if free else visits
+    grouped = lines.group_by("member_id", "provider_id", "service_date")
+    net = grouped.agg(net=lines.line.sum() if free else lines.allowed.sum())
+    return net.filter(net.net > 0).select("member_id", "provider_id", "service_date")
 
 
 def known_providers(dataset: Dataset) -> ir.Table:
     """
-    One row per provider: class, specialty, and the one ACO to which it is exclusive.
+    One row per provider: rank of its class, specialty, practice, and the one ACO to which it is exclusive.
 
-    A provider listed in several practices keeps the first class and specialty in order; one listed exclusively in
-    two ACOs belongs to neither.
+    A provider listed more than once has the first of its classes (primary, medical, surgical, not known, ancillary)
+    with the specialty of that row. One listed in two practices has none, one listed exclusively in two ACOs
+    belongs to neither.
     """
     import ibis
 
     rows = dataset.providers
-    aco = rows.exclusive.ifelse(rows.aco_id, ibis.null("string"))
-    one = (
-        rows.mutate(aco=aco)
-        .group_by("provider_id")
-        .agg(
-            provider_class=rows.provider_class.min(),
-            specialty=rows.specialty.min(),
-            low=ibis._.aco.min(),
-            high=ibis._.aco.max(),
-        )
+    rank = rows.provider_class.isnull().ifelse(
+        UNKNOWN_RANK, rows.provider_class.cases(*CLASSES.items(), else_=ANCILLARY)
     )
-    alone = (one.low == one.high).ifelse(one.low, ibis.null("string"))
-    return one.select("provider_id", "provider_class", "specialty", aco_id=alone)
+    rows = rows.mutate(
+        aco=rows.exclusive.ifelse(rows.aco_id, ibis.null("string")),
+        kind=ibis.struct({"rank": rank.cast("int32"), "specialty": rows.specialty.fill_null("")}),
+    )
+    one = rows.group_by("provider_id").agg(
+        kind=rows.kind.min(),
+        low=rows.aco.min(),
+        high=rows.aco.max(),
+        low_tin=rows.tin.min(),
+        high_tin=rows.tin.max(),
+    )
+    return one.select(
+        "provider_id",
+        rank=one.kind["rank"],
+        specialty=one.kind["specialty"].nullif(""),
+        own_tin=(one.low_tin == one.high_tin).ifelse(one.low_tin, ibis.null("string")),
+        aco_id=(one.low == one.high).ifelse(one.low, ibis.null("string")),
+    )
 
 
 def practices(dataset: Dataset, visits: ir.Table) -> ir.Table:
@@ -139,27 +161,30 @@ def practices(dataset: Dataset, visits: ir.Table) -> ir.Table:
     -------
     ibis.expr.types.Table
         One row per member, provider and practice: `member_id`, `provider_id`, `specialty`, `aco_id`, `entity`
-        (the ACO, else the practice, else the provider), `cents` [0.01 $], `services`. Lines that qualify by
-        their revenue centre bear the specialty "clinic".
+        (the ACO, else the practice, else the provider), `cents` [0.01 $], `services`; both net of reversals, and
+        above zero. Lines that qualify by their revenue centre bear the specialty "clinic".
 
     Notes
     -----
-    A line belongs to the ACO that its practice (TIN) belongs to, or that of its provider where it bears no TIN.
-    Amounts are summed in whole cents: sums of fractions would depend on their order, and so would ties.
+    A line without a practice (TIN) is of the one its provider is listed in. It belongs to the ACO of the practice, or
+    to that of its provider where no practice is known. Amounts are summed in whole cents: sums of fractions would
+    depend on their order, and so would ties.
     """
     import ibis
 
     lines = visits.mutate(cents=(visits.allowed * 100).cast("int64"), clinic=visits.claim_type == "outpatient")
     sums = lines.group_by("member_id", "provider_id", "tin", "clinic").agg(
-        cents=lines.cents.sum(), services=lines.count()
+        cents=lines.cents.sum(), services=lines.cents.sign().sum().cast("int64")
     )
+    known = sums.filter((sums.cents > 0) & (sums.services > 0)).left_join(known_providers(dataset), "provider_id")
+    known = known.mutate(practice=known.tin.fill_null(known.own_tin))
     listed = dataset.providers.filter(dataset.providers.aco_id.notnull() & dataset.providers.exclusive)
     each = listed.filter(listed.tin.notnull()).group_by("tin").agg(low=listed.aco_id.min(), high=listed.aco_id.max())
-    of_tin = each.filter(each.low == each.high).select("tin", tin_aco="low")
-    joined = sums.left_join(of_tin, "tin").drop("tin_right").left_join(known_providers(dataset), "provider_id")
-    own = joined.tin.isnull().ifelse(joined.aco_id, ibis.null("string"))
+    of_tin = each.filter(each.low == each.high).select(of="tin", tin_aco="low")
+    joined = known.left_join(of_tin, known.practice == of_tin.of)
+    own = joined.practice.isnull().ifelse(joined.aco_id, ibis.null("string"))
     aco = joined.tin_aco.fill_null(own)
-    entity = ("A" + aco).fill_null("T" + joined.tin).fill_null("P" + joined.provider_id)
+    entity = ("A" + aco).fill_null("T" + joined.practice).fill_null("P" + joined.provider_id)
     specialty = joined.clinic.ifelse(CLINIC, joined.specialty)
     return joined.select(
         "member_id", "provider_id", "cents", "services", specialty=specialty, aco_id=aco, entity=entity

@@ -121,6 +121,8 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
 
 def _kind(steps: list[str], unit: str) -> Basis:
     """Kind of basis: contract for terms, data for tables and figures of a period, else judgment."""
+    if steps[0] == "claims" and steps[1] in ("aco_id", "attribution", "membership", "scope"):
+        return "contract"
     if steps[0] == "terms" or steps in (["large_claims", "threshold"], ["benchmark", "rounding"]):
         return "contract"
     judged = ("member_months", "benchmark_adjustment", "actual_adjustment")

@@ -148,7 +148,10 @@ def read_tables(scenario: Scenario) -> Tables:
     read = {t: read_table(scenario.folder / f, t, key=_KEYS[t]) for t, f in files.items()}
     if scenario.claims is None:
         return Tables(files, **read)
-    claims = read_claims(scenario.claims, scenario.folder)
+    try:
+        claims = read_claims(scenario.claims, scenario.folder)
+    except InputError as error:
+        raise InputError(str(error) if str(scenario.folder) in str(error) else f"{scenario.path}: {error}") from None
     until = scenario.benchmark.year if scenario.benchmark is not None else None
     return Tables(files, **read, monthly=claims.before(until), claims=claims)
 
@@ -340,6 +343,29 @@ def _trends(
     return blend({name: source(name) for name, weight in weights.items() if weight > 0}, weights), notes
 
 
+def _fits(scenario: Scenario, tables: Tables, category: str) -> tuple[float, float, list[str]]:
+    """
+    Annual factors of unit cost and use of a category by regression, and what was decided.
+
+    A thin category whose months are not all above zero is fitted to the next coarser points that are; where even years
+    are not, all services together stand for it.
+    """
+    assert scenario.trend is not None
+    rule = scenario.trend.rule
+    for grouping in [g for g in (1, 3, 6, 12) if g >= rule.grouping]:
+        tried = replace(rule, grouping=grouping)
+        try:
+            cost, use = (tables.fit(category, tried, m) for m in ("unit_cost", "utilization_per_1000"))
+        except InputError:
+            continue
+        words = [f"{category}: {fit.note}" for fit in (cost, use) if fit.method == "ratio"]
+        if grouping != rule.grouping:
+            words.append(f"{category}: months without services or cost; fitted to points of {grouping} months")
+        return cost.annual_factor, use.annual_factor, words
+    whole = tables.fit("All", rule, "allowed_pmpm").annual_factor
+    return whole, 1.0, [f"{category}: too thin for a trend of its own; the trend of all services stands for it"]
+
+
 def _own_trend(
     scenario: Scenario, tables: Tables, years: list[int], categories: list[str]
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -349,10 +375,9 @@ def _own_trend(
     if how == "regression" and tables.monthly is not None:
         factors = {}
         for category in categories:
-            cost = tables.fit(category, scenario.trend.rule, "unit_cost")
-            use = tables.fit(category, scenario.trend.rule, "utilization_per_1000")
-            factors[category] = (cost.annual_factor, use.annual_factor)
-            notes += [f"{category}: {fit.note}" for fit in (cost, use) if fit.method == "ratio"]
+            cost, use, words = _fits(scenario, tables, category)
+            factors[category] = (cost, use)
+            notes += words
         each = pd.DataFrame.from_dict(factors, orient="index", columns=["cost_trend", "utilization_trend"])
     else:
         history = tables.history

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.runoff import ALL, Completion, complete
 from acomodel.claims.study import ClaimsSettings, Study, study
+from acomodel.inputs import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,35 +78,122 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     ours = found.experience
     exposure = ours.exposure["member_months"]
     exposure = exposure[exposure > 0]
-    payments = ours.payments()
-    completion = complete(payments[payments["incurred_month"].isin(exposure.index)], exposure, wanted.completion)
-    monthly = completed_monthly(completion, exposure)
+    rule, through, notes = _paid_through(wanted, found)
+    payments, undated = payments_of(found), ours.undated()
+    if through is None or payments.empty:
+        rule = replace(rule, method="none", paid_through=None)
+        payments = undated.rename(columns={"month": "incurred_month"})
+        payments = payments.assign(paid_month=payments["incurred_month"])
+        undated = undated.iloc[:0]
+    payments = payments[payments["incurred_month"].isin(exposure.index)]
+    _check_reach(wanted, payments, rule)
+    completion = complete(_every_month(payments, exposure, rule), exposure, rule)
+    completion = replace(completion, notes=(*notes, *completion.notes))
+    if not undated.empty:
+        words = (
+            f"{undated['allowed'].sum():,.0f} of allowed bears no day of payment: it stands as reported, not completed"
+        )
+        completion = replace(completion, notes=(words, *completion.notes))
+    monthly = completed_monthly(completion, exposure, undated)
+    late = undated.groupby(undated["month"].dt.year)["allowed"].sum()
     rows = {}
     for year in sorted(wanted.years):
         total = completion.pmpm(year).loc[ALL]
-        members = float(total["member_months"])
+        members, bare = float(total["member_months"]), float(late.get(year, 0.0))
         rows[year] = {
             "member_months": members,
-            "reported": float(total["allowed"]),
-            "allowed": float(total["completed_allowed"]),
+            "reported": float(total["allowed"]) + bare,
+            "allowed": float(total["completed_allowed"]) + bare,
             "standard_error": float(total["standard_error"]) * members,
-            "low": float(total["low"]) * members,
-            "high": float(total["high"]) * members,
+            "low": float(total["low"]) * members + bare,
+            "high": float(total["high"]) * members + bare,
         }
     return Claims(found, completion, monthly, pd.DataFrame.from_dict(rows, orient="index").rename_axis("year"))
 
 
-def completed_monthly(completion: Completion, exposure: pd.Series) -> pd.DataFrame:
-    """Completed experience as rows of the table `monthly`; what payers and members pay keeps its share."""
+WHOLE = 4
+"""Days at the end of a month on which nothing need be paid for the month to be whole: a weekend and a holiday."""
+
+
+def _paid_through(wanted: ClaimsSettings, found: Study) -> tuple[CompletionSettings, pd.Period | None, list[str]]:
+    """Completion settings with the last day of payments of the data where none is stated, its month, and notes."""
+    rule, seen = wanted.completion, found.source["paid_through"]
+    if seen is None:
+        return rule, None, ["no line bears a day of payment: nothing is completed, reported claims stand"]
+    day = pd.Timestamp(seen)
+    if rule.paid_through is not None:
+        if pd.Timestamp(rule.paid_through) > day + pd.Timedelta(days=31):
+            raise InputError(
+                f"claims.completion.paid_through: found {rule.paid_through}; the payments in the claims end with {seen}"
+            )
+        day = pd.Timestamp(rule.paid_through)
+    end = day + pd.offsets.MonthEnd(0)
+    if (end - day).days <= WHOLE:
+        day = end
+    notes = [] if day == end else [f"payments end with {day:%Y-%m-%d}: that month is not whole, and is left out"]
+    last = day.to_period("M") if day == end else day.to_period("M") - 1
+    return replace(rule, paid_through=f"{day:%Y-%m-%d}"), last, notes
+
+
+def payments_of(found: Study) -> pd.DataFrame:
+    """Payments with a month of payment; those dated after the last payments of the data count in that month."""
+    rows = found.experience.payments()
+    if rows.empty or found.source["paid_through"] is None:
+        return rows
+    last = max(pd.Period(found.source["paid_through"], "M"), rows["incurred_month"].max())
+    return rows.assign(paid_month=rows["paid_month"].where(rows["paid_month"] <= last, last))
+
+
+def _check_reach(wanted: ClaimsSettings, payments: pd.DataFrame, rule: CompletionSettings) -> None:
+    """Refuse a year of experience that the payments do not reach the end of."""
+    if rule.paid_through is None:
+        return
+    last = (pd.Timestamp(rule.paid_through) + pd.Timedelta(days=1)).to_period("M") - 1
+    for year in sorted(wanted.years):
+        if last < pd.Period(f"{year}-12", "M"):
+            raise InputError(
+                f"claims.years: {year} is not over in the claims, whose last whole month of payments is {last}; leave "
+                "the year out"
+            )
+    if payments.empty:
+        raise InputError("claims: no payment of an assigned member")
+
+
+def _every_month(payments: pd.DataFrame, exposure: pd.Series, rule: CompletionSettings) -> pd.DataFrame:
+    """Payments with a row of zeros for months with exposure and nothing paid yet, so that they are completed too."""
+    seen, category = payments["incurred_month"].unique(), payments["service_category"].iloc[0]
+    last = None if rule.paid_through is None else pd.Period(rule.paid_through, "M")
+    absent = [m for m in exposure.index if m not in seen and (last is None or m <= last) and m >= min(seen)]
+    zeros = pd.DataFrame(
+        {
+            "incurred_month": pd.PeriodIndex(absent, freq="M"),
+            "paid_month": pd.PeriodIndex(absent, freq="M"),
+            "service_category": category,
+            "paid": 0.0,
+            "allowed": 0.0,
+            "units": 0.0,
+        }
+    )
+    return pd.concat([payments, zeros], ignore_index=True) if absent else payments
+
+
+def completed_monthly(completion: Completion, exposure: pd.Series, undated: pd.DataFrame) -> pd.DataFrame:
+    """Completed experience as rows of the table `monthly`; lines without a day of payment stand as reported."""
     rows = completion.monthly
+    keys = ["month", "service_category"]
+    bare = (
+        undated.set_index(keys)[["paid", "allowed", "units"]].reindex(pd.MultiIndex.from_frame(rows[keys])).fillna(0.0)
+    )
+    paid = rows["completed_paid"] + bare["paid"].to_numpy()
+    allowed = rows["completed_allowed"] + bare["allowed"].to_numpy()
     return pd.DataFrame(
         {
             "month": rows["month"],
             "service_category": rows["service_category"],
             "member_months": exposure.reindex(rows["month"]).to_numpy(),
-            "incurred_claims": rows["completed_paid"],
-            "member_cost_share": rows["completed_allowed"] - rows["completed_paid"],
+            "incurred_claims": paid,
+            "member_cost_share": allowed - paid,
             "completion_factor": 1.0,
-            "services": rows["completed_units"],
+            "services": rows["completed_units"] + bare["units"].to_numpy(),
         }
     )

@@ -12,11 +12,12 @@ from acomodel.claims.findings import findings_exhibit
 from acomodel.claims.runoff import ALL, actual_against_expected, back_test
 from acomodel.exhibit import SMALL_CELL, Exhibit, show, suppress_small_cells
 from acomodel.inputs import InputError
-from acomodel.workbench.claims import Claims
+from acomodel.workbench.claims import Claims, payments_of
 from acomodel.workbench.exhibits import Note
 from acomodel.workbench.model import Run, figures_of, headline_value
 
 NO_CLAIMS = "The scenario starts from finished experience, so no claims are read here."
+NOTHING_COMPLETED = "Reported claims stand; nothing is completed."
 METHOD_WORDS = {"dartmouth": "Dartmouth", "mssp": "MSSP", "pgp": "PGP"}
 
 
@@ -130,7 +131,8 @@ def methods(run: Run) -> Exhibit | Note:
         return Note(NO_CLAIMS if claims is None else "Only one method of attribution was asked for.")
     rows = {}
     for name in claims.study.methods["method"].unique():
-        other = _by_method(claims, str(name))
+        chosen = run.scenario.claims is not None and name == run.scenario.claims.attribution.method
+        other = claims if chosen else _by_method(claims, str(name))
         last = other.actuals.iloc[-1]
         row = {"Member months": last["member_months"], "Allowed PMPM": last["allowed"] / last["member_months"]}
         until = run.scenario.benchmark.year if run.scenario.benchmark is not None else None
@@ -153,17 +155,31 @@ def methods(run: Run) -> Exhibit | Note:
     return Exhibit("What the choice of method does", table, formats, note)
 
 
+HARDLY = 0.02
+"""Share complete below which a month of another method is not scaled up from what is paid."""
+
+
 def _by_method(claims: Claims, method: str) -> Claims:
     """Claims as they would be under another method, completed month by month as under the chosen one."""
-    chosen = claims.completion.monthly.set_index(["month", "service_category"])
-    dollars, use = (chosen[c] for c in ("completion_factor", "units_completion_factor"))
+    keys = ["month", "service_category"]
+    chosen = claims.completion.monthly.set_index(keys)
     rows = claims.study.methods[claims.study.methods["method"] == method].drop(columns="method")
-    rows = rows[rows["month"].isin(chosen.index.unique("month"))].set_index(["month", "service_category"])
-    share = dollars.reindex(rows.index).fillna(1.0)
+    rows = rows[rows["month"].isin(chosen.index.unique("month"))].set_index(keys)
+    chosen = chosen.reindex(rows.index)
+    ours = claims.completion.exposure.reindex(rows.index.get_level_values("month")).to_numpy()
+    expected = chosen["completed_allowed"] / ours * rows["member_months"]
+
+    def completed(reported: pd.Series, factor: pd.Series, instead: pd.Series) -> pd.Series:
+        """Reported over its share complete; where hardly anything is paid yet, as the chosen members cost."""
+        return (reported / factor.where(factor >= HARDLY)).fillna(instead.fillna(reported))
+
+    part = (rows["incurred_claims"] / (rows["incurred_claims"] + rows["member_cost_share"])).fillna(1.0)
+    dollars = chosen["completion_factor"]
+    use = chosen["completed_units"] / ours * rows["member_months"]
     monthly = rows.assign(
-        incurred_claims=rows["incurred_claims"] / share,
-        member_cost_share=rows["member_cost_share"] / share,
-        services=rows["services"] / use.reindex(rows.index).fillna(1.0),
+        incurred_claims=completed(rows["incurred_claims"], dollars, expected * part),
+        member_cost_share=completed(rows["member_cost_share"], dollars, expected * (1 - part)),
+        services=completed(rows["services"], chosen["units_completion_factor"], use),
         completion_factor=1.0,
     ).reset_index()
     year = monthly["month"].dt.year
@@ -232,6 +248,8 @@ def expected_payments(run: Run) -> Exhibit | Note:
     claims = _claims(run)
     if claims is None:
         return Note(NO_CLAIMS)
+    if claims.completion.rule.method == "none":
+        return Note(NOTHING_COMPLETED)
     frame = actual_against_expected(
         _payments(claims), claims.completion.rule, months=3, exposure=claims.completion.exposure
     )
@@ -246,6 +264,8 @@ def tested(run: Run) -> Exhibit | Note:
     claims = _claims(run)
     if claims is None:
         return Note(NO_CLAIMS)
+    if claims.completion.rule.method == "none":
+        return Note(NOTHING_COMPLETED)
     frame = back_test(_payments(claims), claims.completion.rule, months=12, exposure=claims.completion.exposure)
     rows = frame.loc[ALL].tail(8)
     table = pd.DataFrame(
@@ -265,7 +285,7 @@ def tested(run: Run) -> Exhibit | Note:
 
 
 def _payments(claims: Claims) -> pd.DataFrame:
-    rows = claims.study.experience.payments()
+    rows = payments_of(claims.study)
     return rows[rows["incurred_month"].isin(claims.completion.exposure.index)]
 
 
@@ -320,7 +340,8 @@ def specialties(run: Run) -> Exhibit | Note:
     parts = {}
     largest = sums["claims"].groupby("specialty").sum().sort_values(ascending=False, kind="stable").index[:8]
     for code in largest:
-        frame = sums.loc[code].assign(member_months=claims.actuals["member_months"])
+        frame = sums.loc[code].reindex(claims.actuals.index[-2:], fill_value=0.0)
+        frame = frame.assign(member_months=claims.actuals["member_months"])
         parts[str(names.get(code, code))] = cost_utilization_trend(frame).iloc[-1]
     table = pd.DataFrame(parts).T.rename_axis("Specialty")
     return _trend_exhibit(f"Largest specialties, {claims.actuals.index[-1]}", table)

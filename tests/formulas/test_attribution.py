@@ -345,3 +345,52 @@ def test_critical_mass_is_the_attributed_share_of_a_practice():
     lines += visits(("P2", "2023-01-01"), member="c")
     found = critical_mass(attribute(dataset(claims=lines, providers=PROVIDERS), as_of="2023-12-31"), "A")
     assert found.loc["T1"].to_dict() == {"patients": 2, "attributed": 1, "share": 0.5, "enough": "within"}
+
+
+def reversed_visit(provider, day, amount=100):
+    back = {"allowed": -amount, "paid": -0.8 * amount}
+    return [(provider, day, {"allowed": amount}), (provider, day, back)]
+
+
+@pytest.mark.parametrize("method", ["dartmouth", "mssp", "pgp"])
+def test_a_visit_taken_back_does_not_count(method):
+    lines = visits(*reversed_visit("P1", "2023-05-01"))
+    assert chosen(lines, method, rule_year=2018) == {}
+    assert chosen(lines, "dartmouth", count_free_visits=True) == {}
+    again = visits(*reversed_visit("P1", "2023-05-01"), ("P1", "2023-05-01"), ("P2", "2023-06-01", {"allowed": 150}))
+    wanted = {"dartmouth": "P2", "mssp": "P2", "pgp": "P2"}
+    assert chosen(again, method, rule_year=2018) == {"m": wanted[method]}
+
+
+def test_charges_are_net_of_reversals():
+    seen = [*reversed_visit("P1", "2023-05-01"), ("P1", "2023-05-01"), ("P2", "2023-06-01", {"allowed": 99})]
+    assert aco_of(visits(*seen), 2018) == {"m": "A"}
+    assert pd.isna(aco_of(visits(*seen, ("P2", "2023-07-01", {"allowed": 2})), 2018)["m"])
+
+
+def test_a_line_without_a_practice_is_of_the_one_its_provider_is_listed_in():
+    seen = [
+        ("P1", "2023-01-01"),
+        ("P2", "2023-02-01", {"allowed": 60}),
+        ("P2", "2023-03-01", {"allowed": 60, "tin": None}),
+    ]
+    assert pd.isna(aco_of(visits(*seen), 2018)["m"])
+
+
+def test_a_provider_listed_twice_has_the_first_of_its_classes():
+    twice = [
+        {"provider_id": "P1", "provider_class": "primary", "specialty": "11", "aco_id": "A"},
+        {"provider_id": "P1", "provider_class": "ancillary", "specialty": "30"},
+        {"provider_id": "M1", "provider_class": "medical", "specialty": "06"},
+    ]
+    lines = visits(("P1", "2023-01-01"), ("M1", "2023-02-01"), ("M1", "2023-03-01"))
+    found = attribute(dataset(claims=lines, providers=twice), as_of="2023-12-31").to_frame()
+    assert found[["provider_id", "aco_id"]].to_numpy().tolist() == [["P1", "A"]]
+
+
+def test_members_unknown_to_the_eligibility_are_not_attributed():
+    lines = visits(("P1", "2023-01-01"), member="known") + visits(("P1", "2023-01-01"), member="stranger")
+    spans = [{"member_id": "known"}, {"member_id": "idle"}]
+    found = attribute(dataset(claims=lines, eligibility=spans, providers=PROVIDERS), as_of="2023-12-31")
+    assert found.to_frame()["member_id"].tolist() == ["known"]
+    assert found.summary()["members"].to_dict() == {"A": 1, "no ACO": 0, "not attributed": 1, "Total": 2}

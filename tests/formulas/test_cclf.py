@@ -473,6 +473,49 @@ def test_spans_of_coverage(con, tmp_path):
     assert findings["coverage-begin-absent"].rows == 1
 
 
+def test_members_who_begin_after_the_claims_have_a_span_and_the_dead_have_none(con, tmp_path):
+    def begin(day, **more):
+        return {"BENE_PART_A_ENRLMT_BGN_DT": day, "BENE_SEX_CD": "2"} | more
+
+    members = [
+        begin("2023-12-01", BENE_MBI_ID="A"),
+        begin("2024-01-01", BENE_MBI_ID="B"),
+        begin("2025-02-01", BENE_MBI_ID="C", BENE_DEATH_DT="2025-03-04"),
+        begin("2024-02-01", BENE_MBI_ID="1S00E00AA01", BENE_DEATH_DT="2023-03-07"),
+        begin("2023-05-06", BENE_MBI_ID="E", BENE_DEATH_DT="2023-05-06"),
+        {"BENE_MBI_ID": "F", "BENE_RNG_BGN_DT": "2024-03-01"},
+        {"BENE_MBI_ID": "G", "BENE_DEATH_DT": "2022-12-31"},
+    ]
+    source = feed(tmp_path / "in", k1=[PART_A], k8=members)
+    found = names(ingest(source, tmp_path / "out", format="cclf"))
+    spans = f"SELECT member_id, start_date::VARCHAR, end_date::VARCHAR FROM '{tmp_path}/out/eligibility.parquet'"
+    assert table(con, f"{spans} ORDER BY 1") == [
+        ("A", "2023-12-01", "2023-12-31"),
+        ("B", "2024-01-01", "2024-12-31"),
+        ("C", "2025-02-01", "2025-03-04"),
+        ("E", "2023-05-06", "2023-05-06"),
+        ("F", "2024-03-01", "2024-12-31"),
+    ]
+    assert (found["coverage-after-claims"].rows, found["coverage-after-claims"].members) == (3, 3)
+    dead = found["death-before-coverage"]
+    assert (dead.rows, dead.members, dead.fatal) == (2, 2, False)
+    assert found["unknown-member"].dollars == 200  # the claims of the member left out stay in the data
+
+
+def test_a_feed_in_a_folder_with_an_apostrophe(con, tmp_path):
+    folder = feed(tmp_path / "O'Brien", "P.A1.ACO.ZC{}Y23.D231215.T0000000", k1=[PART_A], k5=[PART_B])
+    feed(folder, "P.A1.ACO.ZC{}Y24.D240115.T0000000", k1=[PART_A | {"CUR_CLM_UNIQ_ID": "2"}])
+    (folder / "providers.csv").write_text("provider_id,specialty\n3,97\n")
+    ingest(folder, tmp_path / "out", format="cclf")
+    assert table(con, f"SELECT count(*), sum(paid) FROM '{tmp_path}/out/claims.parquet'") == [(3, 500)]
+    with duckdb.connect() as other:
+        read(other, folder)
+        write_cclf(other, tmp_path / "O'Brien" / "again")
+    (folder / "P.A1.ACO.ZC1Y24.D240115.T0000000").write_text(line("1", **PART_A)[:96] + "\n")
+    with pytest.raises(InputError, match=r"O'Brien/P\.A1\.ACO\.ZC1Y24.*line 1, field CLM_PMT_AMT"):
+        ingest(folder, tmp_path / "out", format="cclf")
+
+
 def test_months_are_read_together_and_the_newest_demographics_hold(con, tmp_path):
     stamps = {"P.A1.ACO.ZC{}Y23.D231215.T0000000": "0", "P.A1.ACO.ZC{}Y24.D240115.T0000000": "2"}
     for n, (files, dual) in enumerate(stamps.items()):

@@ -106,7 +106,8 @@ def test_dollars_are_conserved_to_the_cent_in_every_book(seed):
         whole = sum(round(100 * row[name]) for row in lines)
         assert round(100 * parts.loc["Total", name]) == whole
         assert round(100 * parts[name].iloc[:-1].sum()) == whole
-    assert round(100 * found.payments()["allowed"].sum()) == round(100 * parts.loc["attributed", "allowed"])
+    either = found.payments()["allowed"].sum() + found.undated()["allowed"].sum()
+    assert round(100 * either) == round(100 * parts.loc["attributed", "allowed"])
     assert round(100 * found.cells["allowed"].sum()) == sum(round(100 * row["allowed"]) for row in lines)
 
 
@@ -246,7 +247,7 @@ def test_drill_down_by_category_and_one_level_deeper():
     periods = {"2022": Span.year(2022), "2023": Span.year(2023)}
     ours = experience(data, who)
     whole = drill_down(data, who, periods, ours)
-    assert whole.loc[("Primary Care", "2023"), "pmpm_change"] == pytest.approx(150 / 6 / (100 / 8) - 1)
+    assert whole.loc[("Primary Care", "2023"), "pmpm_change"] == pytest.approx(0.5)
     assert whole.loc[("Other", "2022"), "claims"] == 0
     deeper = drill_down(data, who, periods, ours, by="network", within={"service_category": "Other"})
     assert deeper.index.unique("network").tolist() == ["outside the ACO"]
@@ -282,8 +283,8 @@ def test_each_effect_alone():
     assert dearer[["use", "price", "mix"]].tolist() == pytest.approx([0, 2, 0])
     richer = price_use_mix(old, old.assign(units=[5, 15], allowed=[50.0, 450.0])).loc["g"]
     assert richer[["use", "price", "mix"]].tolist() == pytest.approx([0, 0, 1])
-    with pytest.raises(InputError, match="'g' has dollars but no services"):
-        price_use_mix(old.assign(units=0), old.assign(units=0))
+    bare = price_use_mix(old.assign(units=0), old.assign(units=0, allowed=[200.0, 300.0])).loc["g"]
+    assert bare[["use", "price", "mix"]].tolist() == pytest.approx([0, 1, 0])
 
 
 def test_methods_side_by_side():
@@ -296,4 +297,72 @@ def test_methods_side_by_side():
     found = compare_methods(data, "A", [2023])
     assert found.overlap.loc["dartmouth"].to_dict() == {"dartmouth": 2, "mssp": 1, "pgp": 1}
     assert found.table()["members"].to_dict() == {"dartmouth": 2, "mssp": 1, "pgp": 1}
-    assert found.table().loc["mssp", "pmpm"] == pytest.approx(100 / 5)
+    assert found.table().loc["mssp", "pmpm"] == pytest.approx(100 / 12)
+
+
+def test_months_without_a_claim_count_in_the_years_of_the_population():
+    spans = [{"member_id": "m", "start_date": "2022-01-01", "end_date": "2023-12-31"}]
+    data = dataset(claims=[line("m", "2023-03-01", allowed=1200)], eligibility=spans, providers=PROVIDERS)
+    found = experience(data, everyone(data, [2022, 2023]))
+    assert found.exposure["member_months"].sum() == 24
+    assert found.pmpm(2023) == 100
+
+
+def test_nobody_is_covered_past_death():
+    spans = [{"member_id": "m", "end_date": "2023-12-31", "death_date": "2023-03-15"}]
+    data = dataset(claims=[line("m", "2023-01-01"), line("m", "2023-06-01")], eligibility=spans, providers=PROVIDERS)
+    found = experience(data, everyone(data, [2023]))
+    assert months(found.exposure)["2023-03"] == 1 and "2023-04" not in months(found.exposure)
+    assert found.conservation()["lines"].to_dict()["outside eligibility"] == 1
+
+
+def test_those_without_a_covered_day_in_the_year_are_not_assigned():
+    spans = [{"member_id": "gone", "end_date": "2022-11-30"}, {"member_id": "here"}]
+    data = dataset(
+        claims=[line("gone", "2022-03-01"), line("here", "2022-03-01")], eligibility=spans, providers=PROVIDERS
+    )
+    changes = assign(data, "A", [2022, 2023]).changes
+    assert changes["assigned"].tolist() == [2, 1] and changes["lost_coverage"].tolist() == [1, 0]
+
+
+def test_a_move_on_the_first_of_january_is_a_move():
+    spans = [
+        {"member_id": "m", "end_date": "2022-12-31", "county": "1"},
+        {"member_id": "m", "start_date": "2023-01-01", "county": "2"},
+    ]
+    data = dataset(claims=[line("m", "2022-03-01"), line("m", "2023-03-01")], eligibility=spans, providers=PROVIDERS)
+    assert assign(data, "A", [2022, 2023]).changes["moved"].tolist() == [0, 1]
+    left = assign(data, "A", [2022, 2023], membership=MembershipRule(moved="leave"))
+    assert experience(data, left).exposure["member_months"].sum() == 12
+
+
+def test_members_of_a_group_count_by_its_joining_alone():
+    spans = [
+        {"member_id": "m", "end_date": "2023-06-30", "payer": "Old"},
+        {"member_id": "m", "start_date": "2023-07-01", "payer": "Mill"},
+    ]
+    seen = [line("m", "2023-02-01", provider_id="P2", tin="T2"), line("m", "2023-09-01"), line("m", "2023-10-01")]
+    data = dataset(claims=seen, eligibility=spans, providers=PROVIDERS)
+    joins = [GroupJoin("Mill", "2023-07-01")]
+    assert assign(data, "A", [2023]).changes.loc[2023, "assigned"] == 1
+    assert assign(data, "A", [2023], membership=MembershipRule(joins=joins)).changes.loc[2023, "assigned"] == 0
+    for group, words in (
+        (GroupJoin("Mil", "2023-07-01"), "nobody is covered by 'Mil'.*Did you mean 'Mill'"),
+        (GroupJoin("Mill", "2019-07-01"), "2019-07-01 lies in none of the years of experience"),
+        (GroupJoin("Mill", "2023-13-01"), "found '2023-13-01'; a day written YYYY-MM-DD"),
+    ):
+        with pytest.raises(InputError, match=words):
+            assign(data, "A", [2023], membership=MembershipRule(joins=[group]))
+
+
+def test_drill_down_counts_what_the_contract_counts():
+    seen = [
+        line("m", "2023-03-01", ime_dsh=40),
+        line("m", "2023-04-01", capitated=True),
+        line("m", "2023-05-01", service_category="DME"),
+    ]
+    data = dataset(claims=seen, providers=PROVIDERS)
+    who = everyone(data, [2023])
+    ours = experience(data, who, ContractScope(excluded_services=["DME"], ime_dsh=False))
+    found = drill_down(data, who, {"2023": Span.year(2023)}, ours, by="specialty")
+    assert found["claims"].sum() == ours.counted()["allowed"].sum() == 60

@@ -267,3 +267,30 @@ def test_categories_and_classes_are_known_words():
     assert len(units_of()) == 14
     assert set(specialty_table()["provider_class"]) == {"primary", "medical", "surgical", "ancillary"}
     assert not specialty_table()["specialty"].duplicated().any()
+
+
+def test_one_visit_to_the_emergency_room_counts_once(tmp_path):
+    source = book(tmp_path / "in")
+    head = "claim_id,line_number,member_id,provider_id,service_date,claim_type,hcpcs,revenue_code,place_of_service,paid"
+    lines = [
+        head,
+        "F,1,m1,H,2023-03-01,outpatient,,0250,,900",
+        "F,2,m1,H,2023-03-01,outpatient,,0450,,0",
+        "D,1,m1,P1,2023-03-01,professional,99284,,23,150",
+        "X,1,m1,P2,2023-03-01,professional,71045,,23,20",
+        "E,1,m1,P2,2023-03-01,professional,93010,,23,10",
+    ]
+    (source / "claims.csv").write_text("\n".join(lines) + "\n")
+    ingest(source, tmp_path / "out")
+    rows = duckdb.sql(
+        "SELECT service_category, sum(units)::INT, sum(allowed)::INT "
+        f"FROM '{tmp_path}/out/claims.parquet' GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    assert rows == [("Emergency Room", 1, 1060), ("Lab/X-Ray", 1, 20)]
+
+
+def test_folders_with_an_apostrophe(tmp_path):
+    folder = tmp_path / "O'Brien"
+    folder.mkdir()
+    ingest(book(folder / "in"), folder / "out")
+    assert read_dataset(folder / "out").manifest["tables"]["claims"]["rows"] == 1

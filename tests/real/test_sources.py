@@ -8,9 +8,11 @@ from decimal import Decimal
 import duckdb
 import pandas as pd
 import pytest
+from books import total, write
 from conftest import REAL
 
-from acomodel.claims.sources import rif, synpuf, tuva
+from acomodel.claims.ingest import ingest
+from acomodel.claims.sources import canonical, rif, synpuf, tuva
 from acomodel.claims.sources.cells import typed
 from acomodel.inputs import InputError, dictionary
 
@@ -218,6 +220,27 @@ def test_tuva_real_line_amounts_survive(tmp_path):
     assert one(con, "SELECT count(*), count(DISTINCT code), max(instr(code, '.')) FROM diagnoses") == (3, 3, 0)
 
 
+SAME_NUMBER = """
+    claim_id claim_line_number claim_type patient_id {source} claim_start_date claim_end_date bill_type_code \
+ place_of_service_code revenue_center_code hcpcs_code paid_amount diagnosis_code_1
+    7 1 institutional a x 2018-01-05 2018-01-06 111 . 0120 . 900 I10
+    7 2 institutional a x 2018-01-05 2018-01-06 111 . 0250 . 900 I10
+    7 1 institutional {member} {other} 2018-02-05 2018-02-06 111 . 0120 . 900 I10
+    7 2 institutional {member} {other} 2018-02-05 2018-02-06 111 . 0250 . 900 I10"""
+
+
+@pytest.mark.parametrize(
+    ("source", "member", "other"), [("data_source", "b", "x"), ("data_source", "a", "y"), ("unread", "b", "x")]
+)
+def test_tuva_a_claim_number_of_two_members_or_sources_is_two_claims(tmp_path, source, member, other):
+    medical = SAME_NUMBER.format(source=source, member=member, other=other)
+    con, found, _ = loaded("tuva_demo", small(tmp_path, medical))
+    kept = "SELECT member_id, line_number, service_date, paid FROM claims WHERE paid <> 0 ORDER BY service_date"
+    january, february = datetime.date(2018, 1, 5), datetime.date(2018, 2, 5)
+    assert con.execute(kept).fetchall() == [("a", 1, january, 900), (member, 1, february, 900)]
+    assert (found["repeated-claim-total"].rows, found["repeated-claim-total"].dollars) == (2, 1800)
+
+
 def test_tuva_cost_share_columns_go_before_the_difference(tmp_path):
     con, found, _ = loaded("tuva_demo", small(tmp_path, extra="coinsurance_amount"))
     shares = dict(con.execute("SELECT claim_id || line_number, member_cost_share FROM claims").fetchall())
@@ -408,6 +431,51 @@ def test_rif_rows_that_are_not_final_or_deleted_are_left_out(tmp_path, bfd_rif):
     con, found, _ = loaded("bfd_rif", source)
     assert one(con, "SELECT count(*) FROM claims WHERE claim_type = 'inpatient'") == (15,)
     assert found["not-final-action"].rows == 1
+
+
+def test_rif_a_stay_counts_at_least_one_day_on_its_first_line(tmp_path, bfd_rif):
+    con, _, _ = bfd_rif
+    days = "SELECT count(*), sum(units), min(units) FROM claims WHERE claim_type = "
+    assert one(con, days + "'inpatient'") == (16, 16, 1)  # 15 of them print 0 days
+    assert one(con, days + "'hospice'") == (8, 7, 0)
+    con, _, _ = loaded("bfd_rif", copy("bfd_rif", tmp_path, "snf.csv", setting("CLM_UTLZTN_DAY_CNT", "0", *range(67))))
+    assert one(con, days + "'snf'") == (67, 1, 0)
+    assert one(con, "SELECT line_number FROM claims WHERE claim_type = 'snf' AND units = 1") == (1,)
+    source = copy("bfd_rif", tmp_path / "b", "snf.csv", setting("CLM_UTLZTN_DAY_CNT", "", *range(67)))
+    con, _, _ = loaded("bfd_rif", source)
+    assert one(con, "SELECT sum(units), count(*) - count(units) FROM claims WHERE claim_type = 'snf'") == (0, 1)
+
+
+def test_rif_home_health_visits_have_the_date_of_their_line(tmp_path):
+    def change(header, table):
+        for row, day in ((0, "02-Feb-2015"), (1, "05-FEB-2015"), (2, "")):
+            table[row][header.index("REV_CNTR_DT")] = day
+
+    con, _, _ = loaded("bfd_rif", copy("bfd_rif", tmp_path, "hha.csv", pipe(change)))
+    lines = con.execute(
+        "SELECT line_number, service_date, paid FROM claims WHERE claim_id IN ('-100001739', '-100001740')"
+        " AND claim_type = 'home_health' ORDER BY claim_id, line_number"
+    ).fetchall()
+    dates = [datetime.date(2015, 2, 2), datetime.date(2015, 2, 5), datetime.date(2015, 1, 25)]
+    assert lines == list(zip([1, 2, 1], dates, [money("1451.30"), 0, money("415.94")], strict=True))
+    without = copy("bfd_rif", tmp_path / "b", "hha.csv", lambda text: text.replace("|REV_CNTR_DT|", "|ANY_DT|", 1))
+    con, _, _ = loaded("bfd_rif", without)
+    assert one(con, "SELECT max(service_date) FROM claims WHERE claim_type = 'home_health'") == (
+        datetime.date(2015, 2, 6),
+    )
+    message = error("bfd_rif", copy("bfd_rif", tmp_path / "c", "hha.csv", setting("REV_CNTR_DT", "soon", 3)))
+    assert "row 5, column 'REV_CNTR_DT': found 'soon'" in message
+
+
+def test_rif_a_drug_the_patient_overpaid_is_use_and_no_reversal(tmp_path, bfd_rif):
+    con, _, _ = bfd_rif
+    drugs = "SELECT count(*), sum(paid), sum(units) FROM claims WHERE claim_type = 'pharmacy'"
+    assert one(con, drugs + " AND paid < 0") == (10, money("-144.12"), 10)
+    source = copy("bfd_rif", tmp_path, "pde.csv", setting("TOT_RX_CST_AMT", "-60.00", 0))
+    found = {f.check: f for f in ingest(source, tmp_path / "out", format="rif")}
+    assert found["pharmacy-paid-negative"].rows == 9
+    used = f"SELECT units, count(*) FROM '{tmp_path}/out/claims.parquet' WHERE claim_type = 'pharmacy' GROUP BY 1"
+    assert dict(duckdb.sql(used).fetchall()) == {1: 17, -1: 1}
 
 
 def test_rif_months_without_cover_and_in_managed_care(tmp_path):
@@ -648,6 +716,9 @@ COLUMNS = {"claim_id": ("id", "text"), "paid": ("amount", "money"), "service_dat
         ("(3)", "-3.00"),
         (" -7 ", "-7.00"),
         ("1e3", "1000.00"),
+        ('"1,234,567.89"', "1234567.89"),
+        ('"-$1,200"', "-1200.00"),
+        ('"($12,345.6)"', "-12345.60"),
         ("", None),
         ("*", None),
     ],
@@ -692,3 +763,102 @@ def test_cells_keep_the_dictionary_s_rules(tmp_path):
         typed(duckdb.connect(), tmp_path / "x.csv", "v", columns, "x", rules="claims", where="line <> '-1'", rows=False)
         == 0
     )
+
+
+@pytest.mark.parametrize("amount", ["12,50", "1,2345", "1234,567", "1,234,56", ",123", "0,123", "1.234,56", "1,,234"])
+def test_cells_a_comma_stands_between_groups_of_three_alone(tmp_path, amount):
+    (tmp_path / "x.csv").write_bytes(HEADER + f'1,"{amount}",\n'.encode())
+    wanted = f"x: row 2, column 'amount': found '{amount}'; an amount in dollars, below 1,000,000,000,000 is wanted."
+    with pytest.raises(InputError) as caught:
+        typed(duckdb.connect(), tmp_path / "x.csv", "v", COLUMNS, "x")
+    assert str(caught.value) == wanted
+    with pytest.raises(InputError, match=f"found '{amount}'; a whole number is wanted"):
+        typed(duckdb.connect(), tmp_path / "x.csv", "v", {"line_number": ("amount", "integer")}, "x")
+
+
+# --- canonical tables ------------------------------------------------------------------------------------------------
+
+
+def canonical_of(source):
+    con = duckdb.connect()
+    return con, {f.check: f for f in canonical.read(con, source)}
+
+
+def amounts(**cells):
+    return {"member_id": "m1", "service_date": "2023-03-01"} | cells
+
+
+def test_canonical_fractions_of_a_cent_are_named(tmp_path):
+    rows = [
+        amounts(paid="80.004", member_cost_share="19.998", allowed="100"),
+        amounts(paid="$ (5.0049)", member_id="m2"),
+        amounts(paid="1.500", allowed="1.50000", member_id="m3"),
+        amounts(paid="0.30000000000000004", member_id="m4"),
+    ]
+    source = write(tmp_path, claims=rows, eligibility=[{"member_id": "m1"}])
+    con, found = canonical_of(source)
+    finding = found["fractions-of-a-cent"]
+    assert (finding.rows, finding.members) == (2, 2)
+    assert finding.dollars == pytest.approx(0.004 + 0.002 + 0.0049, abs=1e-9)
+    assert one(con, "SELECT sum(paid) FROM claims") == (money("76.80"),)
+    whole = write(tmp_path / "b", claims=rows[2:], eligibility=[{"member_id": "m1"}])
+    assert "fractions-of-a-cent" not in canonical_of(whole)[1]
+
+
+def test_canonical_suppressed_cells_are_named(tmp_path):
+    rows = [
+        amounts(paid="80", allowed="*"),
+        amounts(paid="70.25", units="n/a", ime_dsh="--"),
+        amounts(paid="-10", member_cost_share="**", member_id="m2"),
+        amounts(paid="5", hcpcs="*", member_id="m3"),
+    ]
+    source = write(tmp_path / "in", claims=rows, eligibility=[{"member_id": m} for m in ("m1", "m2", "m3")])
+    con, found = canonical_of(source)
+    finding = found["suppressed-cell"]
+    assert (finding.rows, finding.members, finding.dollars, finding.fatal) == (3, 2, 140.25, False)
+    assert "not zero" in finding.what and "allowed = paid + cost share" in finding.what
+    assert finding.what.endswith("Cells: units 1, allowed 1, member_cost_share 1, ime_dsh 1.")
+    counts = "count(units), count(allowed), count(member_cost_share), count(ime_dsh)"
+    assert one(con, f"SELECT {counts} FROM claims") == (3, 3, 3, 3)
+    ingest(source, tmp_path / "out")
+    assert total(tmp_path / "out" / "claims.parquet") == 100 + 100 + 100 + 100
+    clean = write(tmp_path / "b", claims=rows[3:], eligibility=[{"member_id": "m1"}])
+    assert "suppressed-cell" not in canonical_of(clean)[1]
+
+
+def test_canonical_few_columns_have_nothing_to_name(tmp_path):
+    write(tmp_path, eligibility=[{"member_id": "m1"}])
+    header = "claim_id,line_number,member_id,service_date,claim_type,paid"
+    (tmp_path / "claims.csv").write_text(f"{header}\nA,1,m1,2023-03-01,professional,80\n")
+    assert canonical_of(tmp_path)[1].keys() == {"table-absent", "allowed-absent", "paid-date-absent"}
+
+
+# --- folders with an apostrophe --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "paid"),
+    [
+        ("tuva_demo", "*.csv", "704262.42"),
+        ("bfd_rif", "[!b]*.csv beneficiary_2015.csv", "325163.76"),
+        ("desynpuf", "bene_2008_s1.csv.gz", "39540750"),
+    ],
+)
+def test_a_folder_with_an_apostrophe(name, files, paid, tmp_path):
+    source = tmp_path / "O'Brien"
+    source.mkdir()
+    for pattern in files.split():
+        for path in folder(name).glob(pattern):
+            (source / path.name).symlink_to(path)
+    con, _, _ = loaded(name, source)
+    assert one(con, "SELECT sum(paid) FROM claims") == (money(paid),)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_canonical_tables_in_a_folder_with_an_apostrophe(tmp_path, kind):
+    source = write(tmp_path / "O'Brien", claims=[amounts()], eligibility=[{"member_id": "m1"}])
+    if kind == "parquet":
+        duckdb.from_csv_auto(str(source / "claims.csv")).write_parquet(str(source / "claims.parquet"))
+        (source / "claims.csv").unlink()
+    ingest(source, tmp_path / "out")
+    assert total(tmp_path / "out" / "claims.parquet") == 100

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acomodel.claims.findings import Finding
-from acomodel.claims.sources.cells import header_of, typed
+from acomodel.claims.sources.cells import (
+    header_of,
+    one_line,
+    rounded_away,
+    suppressed,
+    text_table,
+    typed,
+    value_sql,
+)
 from acomodel.claims.tables import TABLES, columns, required
 from acomodel.inputs import InputError, nearest
 
@@ -30,7 +38,7 @@ def read(con: duckdb.DuckDBPyConnection, source: Path) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Which optional tables and columns are absent, and what follows.
+        Which optional tables and columns are absent, which cells are suppressed or rounded, and what follows.
 
     Raises
     ------
@@ -61,9 +69,46 @@ def read(con: duckdb.DuckDBPyConnection, source: Path) -> list[Finding]:
         for column, words in _COLUMN_ABSENT.items():
             if table == "claims" and column not in header:
                 found.append(Finding(f"{column.replace('_', '-')}-absent", table, words))
+        if table == "claims":
+            found += _amounts(con, path, header)
     return found
 
 
+def _amounts(con: duckdb.DuckDBPyConnection, path: Path, header: list[str]) -> list[Finding]:
+    """Suppressed cells and fractions of a cent among the amounts of claims, in one reading of the file."""
+    given = {c: kind for c, kind in columns("claims").items() if c in header}
+    lost = " + ".join(rounded_away(c) for c, kind in given.items() if kind == "money")
+    marks = {
+        c: suppressed(c) for c, kind in given.items() if kind in ("money", "quantity") and c not in required("claims")
+    }
+    with one_line(str(path)):
+        row = con.execute(
+            f"""SELECT count(*) FILTER (hidden), count(DISTINCT member) FILTER (hidden), sum(paid) FILTER (hidden),
+                count(*) FILTER (lost > 0), count(DISTINCT member) FILTER (lost > 0), sum(lost)
+                {"".join(f", count(*) FILTER (mark_{c})" for c in marks)}
+            FROM (SELECT trim(member_id) AS member, {value_sql("trim(paid)", "money")} AS paid, {lost} AS lost,
+                {" OR ".join(marks.values()) or "false"} AS hidden
+                {"".join(f", {sql} AS mark_{c}" for c, sql in marks.items())}
+                FROM {text_table(path)} AS t)"""
+        ).fetchone()
+    assert row is not None
+    found = []
+    if row[0]:
+        each = ", ".join(f"{c} {n:,}" for c, n in zip(marks, row[6:], strict=True) if n)
+        words = f"{_SUPPRESSED} Cells: {each}."
+        found.append(Finding("suppressed-cell", "claims", words, row[0], row[1], round(float(row[2]), 2)))
+    if row[3]:
+        found.append(Finding("fractions-of-a-cent", "claims", _FRACTIONS, row[3], row[4], float(row[5])))
+    return found
+
+
+_SUPPRESSED = (
+    "suppressed cells are not zero: allowed = paid + cost share stands for a suppressed allowed amount, and is"
+    " too low where the cost share is suppressed too. Dollars: paid on these rows."
+)
+_FRACTIONS = (
+    "amounts with more than two decimals are rounded to the cent. Dollars: what was rounded away, whatever its sign."
+)
 _ABSENT = {
     "providers": "no list of providers: specialties and ACOs are not known, so nobody can be attributed to an ACO",
     "diagnoses": "no diagnoses: risk scores by condition cannot be worked out",

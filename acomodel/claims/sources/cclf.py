@@ -63,7 +63,8 @@ def read(con: duckdb.DuckDBPyConnection, source: Path) -> list[Finding]:
     taken out keep their dollars and have zero units.
 
     Members are covered from the later of the beginnings of Part A and B to death or the end of the latest claim
-    year: the feed has no date of leaving. `BENE_RNG_BGN_DT` and `BENE_RNG_END_DT`, known as dates of hospice, are
+    year, or of the year in which they begin if that is later: the feed has no date of leaving. A span that begins
+    after death is left out. `BENE_RNG_BGN_DT` and `BENE_RNG_END_DT`, known as dates of hospice, are
     taken as coverage only where both beginnings are blank. The deductible of CCLFA's header is added where the
     inpatient one is zero, as it may repeat it.
 
@@ -335,8 +336,9 @@ def _eligibility(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], source: 
     )
     con.execute(
         f"""CREATE OR REPLACE TABLE eligibility AS SELECT member_id, start_date,
-            least(coalesce(range_end, make_date({years[1]}, 12, 31)), death_date) AS end_date,
-            birth_date, sex, dual_status, orec, esrd, payer, county, death_date FROM spans"""
+            least(coalesce(range_end, make_date(greatest({years[1]}, year(start_date)), 12, 31)), death_date)
+            AS end_date, birth_date, sex, dual_status, orec, esrd, payer, county, death_date FROM spans
+        WHERE coalesce(death_date >= start_date, true)"""
     )
     checks = {
         "hospice-range": ("NOT ranged AND ranges IS NOT NULL", "BENE_RNG dates are of hospice, not taken as coverage"),
@@ -344,6 +346,15 @@ def _eligibility(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], source: 
         "coverage-begin-absent": (
             "ranged AND ranges IS NULL",
             f"no beginning of coverage: January 1, {years[0]}, of the first claim year is taken",
+        ),
+        "coverage-after-claims": (
+            f"range_end IS NULL AND year(start_date) > {years[1]} AND coalesce(death_date >= start_date, true)",
+            f"coverage begins after {years[1]}, the latest claim year; it is taken to the end of the year it begins in",
+        ),
+        "death-before-coverage": (
+            "death_date < start_date",
+            "coverage begins after death; the spans are left out, and claims of members without another are outside"
+            " the experience",
         ),
     }
     findings = []

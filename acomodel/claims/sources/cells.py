@@ -27,6 +27,7 @@ _WANTED = {
     "quantity": "a number, below 1,000,000,000,000",
     "yes/no": "yes or no",
 }
+_MARKS = "(" + ", ".join(f"'{mark}'" for mark in sorted(SUPPRESSED)) + ")"
 _YES, _NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 
 
@@ -145,11 +146,37 @@ THEN false END"
         return f"CAST(try_strptime({cell}, [{', '.join(map(text_of, dates))}]) AS DATE)"
     if kind == "yes/no":
         return f"CASE WHEN lower({cell}) IN {_YES} THEN true WHEN lower({cell}) IN {_NO} THEN false END"
-    bare = rf"regexp_replace(regexp_replace({cell}, '[$,\s]', '', 'g'), '^\((.*)\)$', '-\1')"
     if kind == "integer":
-        number = f"TRY_CAST({bare} AS DECIMAL(18, 6))"
+        number = _number(cell, "DECIMAL(18, 6)")
         return f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS INTEGER) END"
-    return f"TRY_CAST({bare} AS DECIMAL(14, 2))"
+    return _number(cell, "DECIMAL(14, 2)")
+
+
+def _number(cell: str, sql_type: str) -> str:
+    """SQL of a number printed with ``$``, brackets for a minus, and commas between groups of three digits alone."""
+    bare = rf"regexp_replace(regexp_replace({cell}, '[$\s]', '', 'g'), '^\((.*)\)$', '-\1')"
+    grouped = rf"regexp_full_match({bare}, '[-+]?[1-9]\d{{0,2}}(,\d{{3}})+([.]\d*)?')"
+    printed = (
+        f"CASE WHEN NOT contains({cell}, ',') OR {grouped} THEN TRY_CAST(replace({bare}, ',', '') AS {sql_type}) END"
+    )
+    return f"coalesce(TRY_CAST({cell} AS {sql_type}), {printed})"
+
+
+def rounded_away(column: str) -> str:
+    """
+    SQL of what rounding takes from an amount printed in a column, always positive; zero for whole cents. [$]
+
+    A millionth of a dollar or less is noise of binary numbers and counts as nothing.
+    """
+    cell = _cell(column)
+    lost = f"coalesce(abs({_number(cell, 'DECIMAL(18, 6)')} - {_number(cell, 'DECIMAL(14, 2)')}), 0)"
+    short = f"instr({cell}, '.') IN (0, length({cell}) - 1, length({cell}) - 2) AND NOT contains(lower({cell}), 'e')"
+    return f"CASE WHEN {short} THEN 0 ELSE {lost} END"
+
+
+def suppressed(column: str) -> str:
+    """SQL that is true where the cell of a column is a suppressed mark."""
+    return f"coalesce(upper({_cell(column)}) IN {_MARKS}, false)"
 
 
 def typed(
@@ -274,7 +301,6 @@ def _faults(
     """Source column, what is wanted, and the SQL that is true where the cell is at fault."""
     table = dictionary()
     rows = table[table["table"] == rules].set_index("column") if rules else table.iloc[:0].set_index("column")
-    marks = "(" + ", ".join(map(text_of, sorted(SUPPRESSED))) + ")"
     faults = []
     for target, (column, kind) in columns.items():
         if column is None:
@@ -290,7 +316,7 @@ def _faults(
             meaning = f"{rule['meaning']} is wanted" if rule is not None else f"{wanted} is wanted ({target})"
             faults.append((column, meaning, f"{cell} IS NULL"))
         if kind != "text":
-            spared = f" AND upper({cell}) NOT IN {marks}" if number and not needed else ""
+            spared = f" AND upper({cell}) NOT IN {_MARKS}" if number and not needed else ""
             faults.append((column, f"{wanted} is wanted", f"{cell} IS NOT NULL{spared} AND {value} IS NULL"))
         if rule is not None and rule["allowed"] and kind == "text":
             allowed = rule["allowed"].split("|")

@@ -63,13 +63,14 @@ _IME_DSH = ("IME_OP_CLM_VAL_AMT", "DSH_OP_CLM_VAL_AMT", "CLM_UNCOMPD_CARE_PMT_AM
 
 @dataclass(frozen=True)
 class _File:
-    """One claim file: its claim type, columns, cost share fields, count of use, and whether it must be there."""
+    """One claim file: claim type, columns, cost share, count of use, dates by line, and whether it must be there."""
 
     claim_type: str
     columns: dict[str, tuple[str, str]]
     share: tuple[str, ...] = ()
     units: str | None = None
     ime_dsh: tuple[str, ...] = ()
+    dated_lines: bool = False
     risk: bool = True
     needed: bool = False
 
@@ -78,7 +79,7 @@ _FILES = {
     "inpatient": _File("inpatient", _FACILITY, _PART_A_SHARE, "CLM_UTLZTN_DAY_CNT", _IME_DSH, needed=True),
     "outpatient": _File("outpatient", _FACILITY, _PART_B_SHARE, needed=True),
     "snf": _File("snf", _FACILITY, _PART_A_SHARE, "CLM_UTLZTN_DAY_CNT", risk=False),
-    "hha": _File("home_health", _FACILITY, risk=False),
+    "hha": _File("home_health", _FACILITY, dated_lines=True, risk=False),
     "hospice": _File("hospice", _FACILITY, (), "CLM_UTLZTN_DAY_CNT", risk=False),
     "carrier": _File("professional", _PART_B | {"provider_id": ("PRF_PHYSN_NPI", "text")}, _LINE_SHARE, needed=True),
     "dme": _File("dme", _PART_B | {"provider_id": ("PRVDR_NPI", "text")}, _LINE_SHARE, risk=False),
@@ -118,9 +119,10 @@ def read(con: duckdb.DuckDBPyConnection, source: Path) -> list[Finding]:
     Rows that are not final action (``FINAL_ACTION``) or are deleted (``DML_IND``) are left out. Allowed of an
     institutional claim is its payment plus deductible, coinsurance and blood deductible; of a Part B line the printed
     allowed charge. What a drug plan paid is total drug cost less what the patient paid. Units are the days of
-    inpatient, skilled nursing and hospice claims, on the first line; elsewhere they are empty. A month is covered with
-    Part A, Part B or both; consecutive months with one dual status, county and ESRD indicator are one span. `ime_dsh`
-    adds the operating IME and DSH amounts and the uncompensated care payment.
+    inpatient, skilled nursing and hospice claims, at least one, on the first line; 1 for a drug, unless its total cost
+    is negative; elsewhere they are empty. A line of home health has the date of its revenue line where there is one. A
+    month is covered with Part A, Part B or both; consecutive months with one dual status, county and ESRD indicator are
+    one span. `ime_dsh` adds the operating IME and DSH amounts and the uncompensated care payment.
 
     References
     ----------
@@ -174,6 +176,7 @@ def _claims(con: duckdb.DuckDBPyConnection, path: Path, file: _File) -> list[Fin
         file.columns
         | {name: (name, "money") for name in (*file.share, *optional)}
         | ({"count": (file.units, "quantity")} if file.units else {})
+        | ({"line_date": (first_of(header, "REV_CNTR_DT"), "date")} if file.dated_lines else {})
         | {code: (code, "text") for code in codes}
         | {version: (first_of(header, version), "text") for version in versions},
         str(path),
@@ -204,6 +207,7 @@ def _claims(con: duckdb.DuckDBPyConnection, path: Path, file: _File) -> list[Fin
         con.execute(
             "INSERT INTO claims BY NAME SELECT claim_id, 1 AS line_number, member_id, from_date AS service_date,"
             " from_date AS end_date, paid_date, 'pharmacy' AS claim_type, allowed,"
+            " CASE WHEN allowed >= 0 THEN 1 END AS units,"
             f" allowed - {_sum(file.share)} AS paid, {_sum(file.share)} AS member_cost_share FROM rif_file"
         )
     return []
@@ -211,11 +215,13 @@ def _claims(con: duckdb.DuckDBPyConnection, path: Path, file: _File) -> list[Fin
 
 def _facility(con: duckdb.DuckDBPyConnection, path: Path, file: _File, ime_dsh: str | None) -> list[Finding]:
     """Lines of an institutional file, amounts and use on the first line of each claim."""
+    day = "coalesce(line_date, from_date)" if file.dated_lines else "from_date"
+    days = "CASE WHEN NOT first THEN 0 WHEN count < 1 THEN 1 ELSE count END" if file.units else "NULL"
     con.execute(
         f"""INSERT INTO claims BY NAME
-        SELECT claim_id, line_number, member_id, provider_id, from_date AS service_date, thru_date AS end_date,
-            paid_date, {text_of(file.claim_type)} AS claim_type, hcpcs, revenue_code,
-            {"CASE WHEN first THEN count ELSE 0 END" if file.units else "NULL"} AS units,
+        SELECT claim_id, line_number, member_id, provider_id, {day} AS service_date,
+            thru_date AS end_date, paid_date, {text_of(file.claim_type)} AS claim_type, hcpcs, revenue_code,
+            {days} AS units,
             CASE WHEN first THEN paid + {_sum(file.share)} ELSE 0 END AS allowed,
             CASE WHEN first THEN paid ELSE 0 END AS paid,
             CASE WHEN first THEN {_sum(file.share)} ELSE 0 END AS member_cost_share,
@@ -308,8 +314,8 @@ def _amounts(con: duckdb.DuckDBPyConnection) -> list[Finding]:
             con,
             "pharmacy-paid-negative",
             "claims",
-            "The patient paid more for a drug than its total cost; what the plan paid is negative.",
-            lines + "sum(-paid) FROM claims WHERE claim_type = 'pharmacy' AND paid < 0",
+            "The patient paid more for a drug than its total cost; what the plan paid is negative, and use counts 1.",
+            lines + "sum(-paid) FROM claims WHERE claim_type = 'pharmacy' AND paid < 0 AND units = 1",
         ),
     ]
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _COST_SHARE = ("deductible_amount", "coinsurance_amount", "copayment_amount")
 
+_CLAIM = "kind, data_source, member_id, claim_id"
+"""What makes one claim: a number may stand again for another member or in another source."""
+
 _BILL = """CASE
     WHEN bill IN ('11', '41') THEN 'inpatient'
     WHEN bill IN ('18', '21', '22', '23', '28') THEN 'snf'
@@ -149,6 +152,7 @@ def _medical(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         "tuva_medical",
         {
             "claim_id": ("claim_id", "text"),
+            "data_source": (first_of(header, "data_source"), "text"),
             "line_number": ("claim_line_number", "integer"),
             "kind": ("claim_type", "text"),
             "member_id": (first_of(header, "patient_id", "person_id") or "patient_id", "text"),
@@ -180,14 +184,14 @@ def _medical(con: duckdb.DuckDBPyConnection, path: Path) -> None:
             coalesce(discharge, line_end, claim_end) AS end_date,
             kind = 'institutional' AND count(*) OVER claim > 1 AND paid <> 0
                 AND min(paid) OVER claim = max(paid) OVER claim AS repeated,
-            row_number() OVER (PARTITION BY kind, claim_id ORDER BY line_number) = 1 AS first_line,
+            row_number() OVER (PARTITION BY {_CLAIM} ORDER BY line_number) = 1 AS first_line,
             min(allowed) OVER claim = max(allowed) OVER claim AND count(allowed) OVER claim = count(*) OVER claim
                 AS allowed_alike,
             CASE WHEN kind = 'institutional' THEN {_BILL}
                 WHEN upper(hcpcs[1]) IN ('E', 'K', 'L') THEN 'dme' ELSE 'professional' END AS claim_type
         FROM (SELECT * REPLACE (lower(kind) AS kind), regexp_replace(bill_type, '^0', '')[:2] AS bill,
             lpad(revenue_code, 4, '0') AS revenue FROM tuva_medical)
-        WINDOW claim AS (PARTITION BY kind, claim_id)"""
+        WINDOW claim AS (PARTITION BY {_CLAIM})"""
     )
 
 

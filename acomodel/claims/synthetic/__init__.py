@@ -309,11 +309,13 @@ def write_feed(book: Path, folder: Path, *, aco_id: str = "A0000", old_ids: int 
     import duckdb
 
     from acomodel.claims.sources.cclf_write import write_cclf
+    from acomodel.claims.sources.cells import text_of
     from acomodel.claims.tables import TABLES
 
     with duckdb.connect() as con:
         for name in TABLES:
-            con.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{Path(book) / name}.parquet')")
+            path = text_of(f"{Path(book) / name}.parquet")
+            con.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({path})")
         return write_cclf(con, Path(folder), aco_id=aco_id, old_ids=old_ids)
 
 
