@@ -17,7 +17,7 @@ test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --nbval-lax tests acomodel notebooks
+	$(BIN)/python -m pytest -n auto --dist loadfile --nbval-lax tests acomodel notebooks
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "acomodel needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }

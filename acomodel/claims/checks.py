@@ -78,6 +78,12 @@ CHECKS = (
         "spans of a member overlap; a month is counted once",
     ),
     _Check(
+        "coverage-after-death",
+        "eligibility",
+        f"SELECT member_id, {_NONE} FROM canonical_eligibility WHERE end_date > death_date",
+        "spans of coverage reach past the member's death; their months count as they are given",
+    ),
+    _Check(
         "unknown-member",
         "claims",
         f"{_LINES}NOT EXISTS (SELECT 1 FROM canonical_eligibility e WHERE e.member_id = c.member_id)",

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings
 
 from acomodel.claims.categories import units_of
-from acomodel.claims.population import Population, coverage
+from acomodel.claims.population import Population, merged
 from acomodel.claims.tables import Dataset
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
@@ -217,7 +217,7 @@ def experience(dataset: Dataset, population: Population, scope: ContractScope | 
                 raise InputError(
                     f"excluded_services: no claims of '{name}'.{nearest(name, known)} Known: {', '.join(known)}."
                 )
-    spans = dataset.keep(coverage(dataset))
+    spans = dataset.keep(merged(dataset.eligibility))
     stretches = dataset.keep(_stretches(spans, population.windows))
     exposure = _exposure(lines, spans, population, scope)
     return Experience(_cells(lines, stretches, scope), exposure, scope)

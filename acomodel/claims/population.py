@@ -154,7 +154,7 @@ def assign(
         changes[year] = counts.iloc[0].fillna(0).astype(int)
     whole = windows[0] if len(windows) == 1 else windows[0].union(*windows[1:])
     frame = pd.DataFrame(changes).T.rename_axis("year")
-    covered = _overlap(dataset.keep(merged(whole)), dataset.keep(coverage(dataset)))
+    covered = _overlap(dataset.keep(merged(whole)), dataset.keep(merged(dataset.eligibility)))
     return Population(aco_id, dataset.keep(covered), tuple(sorted(years)), frame, tuple(found))
 
 
@@ -162,7 +162,7 @@ def everyone(dataset: Dataset, years: Sequence[int]) -> Population:
     """Everyone who is covered, as a population: the experience of a whole plan."""
     members = dataset.eligibility.select("member_id").distinct()
     frame = pd.DataFrame({"assigned": int(members.count().to_pandas())}, index=pd.Index(sorted(years), name="year"))
-    return Population("all members", dataset.keep(coverage(dataset)), tuple(sorted(years)), frame, ())
+    return Population("all members", dataset.keep(merged(dataset.eligibility)), tuple(sorted(years)), frame, ())
 
 
 def merged(spans: ir.Table) -> ir.Table:
@@ -212,15 +212,6 @@ def _overlap(windows: ir.Table, spans: ir.Table) -> ir.Table:
         start_date=ibis.greatest(both.start_date, both.covered_from),
         end_date=ibis.least(both.end_date, both.covered_to),
     )
-
-
-def coverage(dataset: Dataset) -> ir.Table:
-    """Days on which members are covered: merged spans, none of them past the day of death."""
-    import ibis
-
-    spans = dataset.eligibility
-    end = ibis.least(spans.end_date, spans.death_date.fill_null(spans.end_date))
-    return merged(spans.select("member_id", "start_date", end_date=end))
 
 
 def _window(members: ir.Table, start: date, end: date) -> ir.Table:

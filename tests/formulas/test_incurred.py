@@ -308,14 +308,6 @@ def test_months_without_a_claim_count_in_the_years_of_the_population():
     assert found.pmpm(2023) == 100
 
 
-def test_nobody_is_covered_past_death():
-    spans = [{"member_id": "m", "end_date": "2023-12-31", "death_date": "2023-03-15"}]
-    data = dataset(claims=[line("m", "2023-01-01"), line("m", "2023-06-01")], eligibility=spans, providers=PROVIDERS)
-    found = experience(data, everyone(data, [2023]))
-    assert months(found.exposure)["2023-03"] == 1 and "2023-04" not in months(found.exposure)
-    assert found.conservation()["lines"].to_dict()["outside eligibility"] == 1
-
-
 def test_those_without_a_covered_day_in_the_year_are_not_assigned():
     spans = [{"member_id": "gone", "end_date": "2022-11-30"}, {"member_id": "here"}]
     data = dataset(

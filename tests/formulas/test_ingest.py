@@ -186,6 +186,8 @@ def test_finding_with_rows_and_dollars(tmp_path, check):
 def test_overlapping_spans_and_a_tin_in_two_acos(tmp_path):
     spans = [{"member_id": "m1", "end_date": "2023-05-31"}, {"member_id": "m1", "start_date": "2023-05-01"}]
     assert taken(tmp_path, eligibility=spans)["overlapping-spans"].rows == 1
+    late = [{"member_id": "m1", "end_date": "2023-12-31", "death_date": "2023-03-15"}]
+    assert taken(tmp_path / "late", eligibility=late)["coverage-after-death"].rows == 1
     tins = [{"provider_id": f"P{n}", "tin": "T1", "aco_id": a} for n, a in ((1, "A"), (2, "B"))]
     assert "tin-in-two-acos" in taken(tmp_path / "tins", providers=tins)
     wrong = [{"member_id": "m1", "start_date": "2023-05-01", "end_date": "2023-04-01"}]
@@ -195,6 +197,7 @@ def test_overlapping_spans_and_a_tin_in_two_acos(tmp_path):
 
 def test_every_check_is_tried():
     tried = {*FINDINGS, "span-ends-before-it-begins", "provider-in-two-acos", "tin-in-two-acos", "overlapping-spans"}
+    tried.add("coverage-after-death")
     assert {c.name for c in CHECKS} == tried
 
 
