@@ -31,6 +31,7 @@ _PUBLIC = {
     "complete": "acomodel.claims.runoff",
     "price_use_mix": "acomodel.claims.drilldown",
     "write_book": "acomodel.claims.synthetic",
+    "write_feed": "acomodel.claims.synthetic",
     "cost_utilization_report": "acomodel.claims.experience",
     "trend_report": "acomodel.claims.experience",
     "fit_trend": "acomodel.budget.trend",

@@ -235,7 +235,7 @@ def ingest(source: Path, source_format: str, out: Path, as_json: bool) -> None:
     for name, about in tables.items():
         sums = ", ".join(f"{k} ${v:,.2f}" for k, v in about["sums"].items() if v)
         click.echo(f"{name}: {about['rows']:,} rows" + (f", {sums}" if sums else ""))
-    for finding in sorted(found, key=lambda f: -f.dollars):
+    for finding in sorted(found, key=lambda f: -abs(f.dollars)):
         click.echo(f"finding: {finding}")
     click.echo(f"{out}: written")
 

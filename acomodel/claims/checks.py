@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Check:
-    """A check: the rows at fault as SQL with `member_id` and `dollars`, and what is said of them."""
+    """A check: the rows at fault as SQL with `member_id` and `dollars`, what is said of them, and one provider."""
 
     name: str
     table: str
     rows: str
     words: str
     fatal: bool = False
+    example: str = ""
 
 
 _LINES = "SELECT member_id, abs(allowed) AS dollars FROM canonical_claims c WHERE "
@@ -63,6 +64,8 @@ CHECKS = (
         _BOTH,
         "providers belong to two ACOs; a provider used for attribution belongs to one (exclusive = no otherwise)",
         fatal=True,
+        example="SELECT min(provider_id) FROM (SELECT provider_id FROM canonical_providers WHERE aco_id IS NOT NULL "
+        "AND exclusive GROUP BY provider_id HAVING count(DISTINCT aco_id) > 1)",
     ),
     _Check(
         "tin-in-two-acos",
@@ -190,7 +193,9 @@ def check_tables(con: duckdb.DuckDBPyConnection) -> list[Finding]:
             f"SELECT count(*), count(DISTINCT nullif(member_id, '')), coalesce(sum(dollars), 0) FROM ({check.rows})"
         ).fetchone()
         if row is not None and row[0]:
-            found.append(Finding(check.name, check.table, check.words, row[0], row[1], float(row[2]), check.fatal))
+            named = con.execute(check.example).fetchone() if check.example else None
+            words = check.words + (f"; one is {named[0]}" if named else "")
+            found.append(Finding(check.name, check.table, words, row[0], row[1], float(row[2]), check.fatal))
     return found
 
 

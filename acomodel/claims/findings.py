@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from acomodel.exhibit import SMALL_CELL, Exhibit
+from acomodel.exhibit import SMALL_CELL, Exhibit, show
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Finding:
 
     def __str__(self) -> str:
         """One line."""
-        size = f"{self.rows:,} rows, {self.members:,} members, ${self.dollars:,.2f}" if self.rows else "whole table"
+        size = (
+            f"{self.rows:,} rows, {self.members:,} members, {show(self.dollars, '$.')}" if self.rows else "whole table"
+        )
         return f"{'FATAL ' if self.fatal else ''}{self.check} ({self.table}): {self.what} [{size}]"
 
 
@@ -49,7 +51,8 @@ def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
     """Findings as a table, fatal ones first, then by dollars."""
     columns = list(Finding.__dataclass_fields__)
     frame = pd.DataFrame([asdict(f) for f in findings], columns=columns)
-    return frame.sort_values(["fatal", "dollars"], ascending=False, kind="stable", ignore_index=True)
+    order = frame.assign(size=frame["dollars"].abs()).sort_values(["fatal", "size"], ascending=False, kind="stable")
+    return order.drop(columns="size").reset_index(drop=True)
 
 
 def findings_exhibit(findings: Sequence[Finding] | pd.DataFrame) -> Exhibit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -113,7 +113,7 @@ def assign(
 
     Notes
     -----
-    Assignment is for a calendar year. *Retrospective*: by claims through its last day; *prospective*: through the
+    Assignment is for a calendar year, by the rules of that year. *Retrospective*: by claims through its last day; *prospective*: through the
     last day before it. A member counts while covered; "exclude" takes those who die, or lose coverage, out of the
     whole year. A group that joins in mid-year is attributed by claims before that day and counts from it on.
 
@@ -132,13 +132,14 @@ def assign(
     for year in sorted(years):
         start, end = date(year, 1, 1), date(year, 12, 31)
         as_of = end if membership.timing == "retrospective" else start - timedelta(days=1)
-        attribution = attribute(dataset, rule, as_of)
+        of_year = rule if rule.rule_year is not None else replace(rule, rule_year=year)
+        attribution = attribute(dataset, of_year, as_of)
         found.append(attribution)
         members = attribution.members
         assigned = _window(members.filter(members.aco_id == aco_id), start, end)
         for group in membership.joins:
             if group.date[:4] == str(year):
-                theirs, ours = _joiners(dataset, rule, group, aco_id, end)
+                theirs, ours = _joiners(dataset, of_year, group, aco_id, end)
                 assigned = dataset.keep(assigned.anti_join(theirs, "member_id").union(ours))
         assigned = dataset.keep(assigned)
         fates = dataset.keep(_fates(dataset, assigned, start, end))

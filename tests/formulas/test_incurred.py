@@ -10,6 +10,7 @@ from conftest import printed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acomodel.claims.attribution import AttributionRule
 from acomodel.claims.drilldown import cost_utilization_trend, drill_down, items, price_use_mix
 from acomodel.claims.incurred import AMOUNTS, ContractScope, experience
 from acomodel.claims.methods import compare_methods
@@ -358,3 +359,20 @@ def test_drill_down_counts_what_the_contract_counts():
     ours = experience(data, who, ContractScope(excluded_services=["DME"], ime_dsh=False))
     found = drill_down(data, who, {"2023": Span.year(2023)}, ours, by="specialty")
     assert found["claims"].sum() == ours.counted()["allowed"].sum() == 60
+
+
+def test_the_rules_are_those_of_the_year_of_assignment():
+    """A nurse practitioner counts in step 1 from 2016 on, whichever claims decide."""
+    nurse = [
+        *PROVIDERS,
+        {"provider_id": "N", "provider_class": "primary", "specialty": "50", "tin": "T1", "aco_id": "A"},
+    ]
+    seen = [line("m", "2015-03-01", provider_id="N", allowed=900), line("m", "2015-04-01", allowed=50)]
+    seen.append(line("m", "2015-05-01", provider_id="P2", tin="T2", allowed=200))
+    spans = [{"member_id": "m", "start_date": "2015-01-01"}]
+    data = dataset(claims=seen, eligibility=spans, providers=nurse)
+    rule = AttributionRule("mssp")
+    before = assign(data, "A", [2015], rule)
+    after = assign(data, "A", [2016], rule, MembershipRule(timing="prospective"))
+    assert before.changes.loc[2015, "assigned"] == 0
+    assert after.changes.loc[2016, "assigned"] == 1

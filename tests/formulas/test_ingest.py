@@ -147,7 +147,9 @@ def test_a_truncated_parquet_is_one_line(tmp_path):
 
 def test_a_provider_in_two_acos_is_fatal(tmp_path):
     twice = [*PROVIDERS, {"provider_id": "P1", "aco_id": "B"}]
-    with pytest.raises(InputError, match=r"providers: providers belong to two ACOs.*\[provider-in-two-acos\]"):
+    with pytest.raises(
+        InputError, match=r"providers: providers belong to two ACOs.*one is P1.*\[provider-in-two-acos\]"
+    ):
         taken(tmp_path, providers=twice)
     assert not (tmp_path / "out").exists()
     shared = [{"provider_id": "P1", "aco_id": a, "exclusive": False} for a in "AB"]
@@ -218,6 +220,7 @@ def test_what_is_absent_is_worked_out(tmp_path):
     (source / "claims.csv").write_text("\n".join(lines) + "\n")
     found = {f.check for f in ingest(source, tmp_path / "out")}
     assert {"allowed-absent", "paid-date-absent"} <= found
+    assert "paid-date-missing" not in found  # said once
     rows = duckdb.sql(
         "SELECT claim_id, line_number, service_category, units::DOUBLE, allowed::DOUBLE "
         f"FROM '{tmp_path}/out/claims.parquet' ORDER BY claim_id, line_number"
