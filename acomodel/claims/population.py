@@ -113,9 +113,10 @@ def assign(
 
     Notes
     -----
-    Assignment is for a calendar year, by the rules of that year. *Retrospective*: by claims through its last day; *prospective*: through the
-    last day before it. A member counts while covered; "exclude" takes those who die, or lose coverage, out of the
-    whole year. A group that joins in mid-year is attributed by claims before that day and counts from it on.
+    Assignment is for a calendar year, by the rules of that year. *Retrospective*: by claims through its last day;
+    *prospective*: through the last day before it. A member counts while covered; "exclude" takes those who die, or lose
+    coverage, out of the whole year. A group that joins in mid-year is attributed by claims before that day alone, and
+    counts from it on.
 
     References
     ----------
