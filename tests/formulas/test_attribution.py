@@ -394,3 +394,17 @@ def test_members_unknown_to_the_eligibility_are_not_attributed():
     found = attribute(dataset(claims=lines, eligibility=spans, providers=PROVIDERS), as_of="2023-12-31")
     assert found.to_frame()["member_id"].tolist() == ["known"]
     assert found.summary()["members"].to_dict() == {"A": 1, "no ACO": 0, "not attributed": 1, "Total": 2}
+
+
+def test_a_facility_line_with_a_visit_code_is_no_visit():
+    assert chosen(visits(("P1", "2023-01-01", {"claim_type": "outpatient"}))) == {}
+
+
+def test_a_practice_with_providers_in_two_acos_counts_to_neither():
+    shared = [
+        {"provider_id": "P1", "provider_class": "primary", "specialty": "08", "tin": "T1", "aco_id": "A"},
+        {"provider_id": "P2", "provider_class": "primary", "specialty": "08", "tin": "T1", "aco_id": "B"},
+    ]
+    lines = visits(("P1", "2023-01-01"))
+    found = attribute(dataset(claims=lines, providers=shared), AttributionRule("mssp"), "2023-12-31").to_frame()
+    assert found["aco_id"].isna().all() and len(found) == 1

@@ -376,3 +376,24 @@ def test_the_rules_are_those_of_the_year_of_assignment():
     after = assign(data, "A", [2016], rule, MembershipRule(timing="prospective"))
     assert before.changes.loc[2015, "assigned"] == 0
     assert after.changes.loc[2016, "assigned"] == 1
+
+
+def test_a_gap_in_coverage_is_no_coverage():
+    spans = [
+        {"member_id": "m", "start_date": "2023-01-01", "end_date": "2023-01-10"},
+        {"member_id": "m", "start_date": "2023-01-21", "end_date": "2023-01-31"},
+    ]
+    data = dataset(claims=[line("m", "2023-01-15"), line("m", "2023-01-05")], eligibility=spans, providers=PROVIDERS)
+    found = experience(data, everyone(data, [2023]), ContractScope(member_months="days"))
+    assert months(found.exposure) == {"2023-01": pytest.approx(21 / 31)}
+    assert found.conservation()["lines"].to_dict()["outside eligibility"] == 1
+    assert months(experience(data, everyone(data, [2023])).exposure) == {"2023-01": 1}
+
+
+def test_an_item_that_comes_new_is_use_and_mix_and_never_price():
+    old = pd.DataFrame({"group": "g", "item": ["x"], "units": [10], "allowed": [100.0], "member_months": 100})
+    new = pd.DataFrame(
+        {"group": "g", "item": ["x", "y"], "units": [10, 5], "allowed": [100.0, 400.0], "member_months": 100}
+    )
+    found = price_use_mix(old, new).loc["g"]
+    assert found["price"] == 0 and found[["use", "mix"]].sum() == pytest.approx(4)
