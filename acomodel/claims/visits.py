@@ -173,8 +173,9 @@ def practices(dataset: Dataset, visits: ir.Table) -> ir.Table:
     import ibis
 
     lines = visits.mutate(cents=(visits.allowed * 100).cast("int64"), clinic=visits.claim_type == "outpatient")
+    charged, taken_back = (lines.cents > 0).sum(), (lines.cents < 0).sum()
     sums = lines.group_by("member_id", "provider_id", "tin", "clinic").agg(
-        cents=lines.cents.sum(), services=lines.cents.sign().sum().cast("int64")
+        cents=lines.cents.sum(), services=charged - taken_back
     )
     known = sums.filter((sums.cents > 0) & (sums.services > 0)).left_join(known_providers(dataset), "provider_id")
     known = known.mutate(practice=known.tin.fill_null(known.own_tin))
