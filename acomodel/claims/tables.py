@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -121,7 +124,8 @@ def read_dataset(path: str | Path, engine: Engine = "duckdb", *, connection: Any
     Parameters
     ----------
     path : str or Path
-        Folder written by `ingest` or by the synthetic generator.
+        Folder written by `ingest` or by the synthetic generator; or one of tables under the dictionary's names, as
+        CSV or Parquet, which are taken in to a temporary folder first.
     engine : {"duckdb", "pyspark"}
         DuckDB inside this process, or PySpark (the extra `acomodel[spark]`, and Java).
     connection : object, optional
@@ -151,8 +155,8 @@ def read_dataset(path: str | Path, engine: Engine = "duckdb", *, connection: Any
         raise InputError(f"engine: found '{engine}'; one of {', '.join(ENGINES)} is wanted.")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a folder of claims tables is wanted.")
-    if not (folder / "claims.parquet").is_file():
-        raise InputError(f"{folder}: no claims.parquet; make one with 'acomodel ingest --format csv {folder} --out …'.")
+    if not (folder / "manifest.json").is_file():
+        folder = _taken_in(folder)
     manifest = _manifest(folder)
     _check_files(folder)
     backend = _duckdb() if engine == "duckdb" else _pyspark(connection)
@@ -200,13 +204,23 @@ def _pyspark(session: Any) -> Any:
     return ibis.pyspark.connect(session)
 
 
+def _taken_in(folder: Path) -> Path:
+    """Tables of a folder that no ingest has made, taken in to a folder that goes when the process ends."""
+    from acomodel.claims.ingest import ingest
+
+    if not any((folder / f"claims{suffix}").is_file() for suffix in (".parquet", ".csv", ".csv.gz")):
+        raise InputError(f"{folder}: no claims.parquet or claims.csv; make the tables with 'acomodel ingest'.")
+    made = Path(tempfile.mkdtemp(prefix="acomodel-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    ingest(folder, made / "tables")
+    return made / "tables"
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
-    """Manifest of an ingest, or one made from the files themselves."""
+    """Manifest of an ingest."""
     path = folder / "manifest.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{folder}: no manifest.json; make the tables with 'acomodel ingest'.") from None
     except (OSError, ValueError):
         raise InputError(
             f"{path}: not the manifest of an ingest; make the tables anew with 'acomodel ingest'."

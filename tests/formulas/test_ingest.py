@@ -259,8 +259,9 @@ def test_only_an_earlier_ingest_is_replaced(tmp_path):
 def test_opening_what_is_no_dataset(tmp_path):
     with pytest.raises(InputError, match="no such folder; a folder of claims tables is wanted"):
         read_dataset(tmp_path / "x")
-    with pytest.raises(InputError, match="no claims.parquet; make one with 'acomodel ingest"):
-        read_dataset(book(tmp_path / "in"))
+    with pytest.raises(InputError, match="no claims.parquet or claims.csv; make the tables with 'acomodel ingest"):
+        (tmp_path / "bare").mkdir()
+        read_dataset(tmp_path / "bare")
     with pytest.raises(InputError, match="engine: found 'spark'; one of duckdb, pyspark is wanted"):
         read_dataset(tmp_path, "spark")
 
@@ -300,3 +301,14 @@ def test_folders_with_an_apostrophe(tmp_path):
     folder.mkdir()
     ingest(book(folder / "in"), folder / "out")
     assert read_dataset(folder / "out").manifest["tables"]["claims"]["rows"] == 1
+
+
+def test_a_folder_of_tables_that_was_not_taken_in_is_taken_in_on_the_way(tmp_path):
+    data = read_dataset(book(tmp_path / "in", [line(), line(2, member_id="zz")]))
+    assert data.manifest["tables"]["claims"]["rows"] == 2
+    assert "unknown-member" in set(data.findings["check"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in"]
+    with pytest.raises(InputError, match="missing column 'paid'"):
+        source = book(tmp_path / "damaged")
+        edit(source / "claims.csv", DAMAGE["a missing column"][0])
+        read_dataset(source)
