@@ -29,6 +29,7 @@ _PUBLIC = {
     "compare_methods": "acomodel.claims.methods",
     "completion_factors": "acomodel.claims.completion",
     "complete": "acomodel.claims.runoff",
+    "drill_down": "acomodel.claims.drilldown",
     "price_use_mix": "acomodel.claims.drilldown",
     "write_book": "acomodel.claims.synthetic",
     "write_feed": "acomodel.claims.synthetic",

@@ -196,8 +196,8 @@ def experience(dataset: Dataset, population: Population, scope: ContractScope | 
     Notes
     -----
     A line belongs to the month of its first day. It lies outside eligibility when the member was not covered on
-    that day; it is attributed when the member was assigned on it, wherever the service was rendered. All amounts are
-    summed in whole cents, so
+    that day; it is attributed when the member was assigned on it, wherever the service was rendered. Amounts are
+    decimals, summed exactly, so
 
     .. math:: \text{claims} = \text{attributed} + \text{capitated} + \text{excluded} + \text{unattributed}
         + \text{outside eligibility}

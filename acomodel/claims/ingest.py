@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -174,7 +174,7 @@ def write_tables(con: duckdb.DuckDBPyConnection, folder: Path, *, source_format:
     write_manifest(folder, source_format=source_format)
 
 
-def write_manifest(folder: Path, *, source_format: str, extra: Mapping[str, Any] | None = None) -> None:
+def write_manifest(folder: Path, *, source_format: str) -> None:
     """Write rows, sums and SHA-256 of the Parquet tables in a folder."""
     import duckdb
 
@@ -191,7 +191,7 @@ def write_manifest(folder: Path, *, source_format: str, extra: Mapping[str, Any]
                 "sums": {c: float(v) for c, v in zip(money, row[1:], strict=True)},
                 "sha256": _sha256(path),
             }
-    text = json.dumps({"format": source_format, "tables": about} | dict(extra or {}), indent=1)
+    text = json.dumps({"format": source_format, "tables": about}, indent=1)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -16,10 +16,10 @@ from pydantic.dataclasses import dataclass as settings
 from acomodel.claims.attribution import METHODS, AttributionRule
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.drilldown import items
-from acomodel.claims.incurred import AMOUNTS, ContractScope, Experience, experience
+from acomodel.claims.incurred import AMOUNTS, ContractScope, Experience
 from acomodel.claims.ingest import inspect_tables
 from acomodel.claims.methods import Methods, compare_methods, critical_mass
-from acomodel.claims.population import MembershipRule, assign
+from acomodel.claims.population import MembershipRule
 from acomodel.claims.synthetic import SyntheticSettings, write_book
 from acomodel.claims.tables import Dataset, Engine, read_dataset
 from acomodel.exhibit import inert
@@ -208,15 +208,15 @@ def _study(wanted: ClaimsSettings, dataset: Dataset) -> Study:
     if aco not in known:
         found = f"found '{aco}'; " if aco else ""
         raise InputError(f"claims.aco_id: {found}one of {', '.join(known) or 'no ACO in the data'} is wanted")
-    population = assign(dataset, aco, wanted.years, wanted.attribution, wanted.membership)
-    ours = experience(dataset, population, wanted.scope)
+    side = _side_by_side(wanted, dataset, aco)
+    method = wanted.attribution.method
+    population, ours = side.populations[method], side.experiences[method]
     absent = [y for y in wanted.years if not ours.exposure["member_months"].get(pd.Period(f"{y}-12", "M"), 0) > 0]
     if absent:
         raise InputError(f"claims.years: nobody is assigned to {aco} in {absent[0]}; the data hold no such year")
     latest = population.attributions[-1]
     methods, overlap = pd.DataFrame(columns=_METHOD_COLUMNS), pd.DataFrame().rename_axis("method")
     if wanted.compare:
-        side = _side_by_side(wanted, dataset, aco)
         parts = [e.monthly().assign(method=n) for n, e in side.experiences.items()]
         methods, overlap = pd.concat(parts, ignore_index=True)[_METHOD_COLUMNS], side.overlap
     practices = critical_mass(latest, aco)
@@ -278,8 +278,9 @@ _METHOD_COLUMNS = [
 
 
 def _side_by_side(wanted: ClaimsSettings, dataset: Dataset, aco: str) -> Methods:
-    """The scenario's own method first, then the others with the same window and choices of their own."""
+    """The scenario's own method first, then, where they are compared, the others with their defaults."""
     chosen = wanted.attribution
     rules: dict[str, AttributionRule] = {chosen.method: chosen}
-    rules |= {m: AttributionRule(m) for m in METHODS if m != chosen.method}
+    if wanted.compare:
+        rules |= {m: AttributionRule(m) for m in METHODS if m != chosen.method}
     return compare_methods(dataset, aco, wanted.years, rules, wanted.membership, wanted.scope)

@@ -9,25 +9,19 @@ import pandas as pd
 
 from acomodel.claims.drilldown import cost_utilization_trend, price_use_mix
 from acomodel.claims.findings import findings_exhibit
-from acomodel.claims.runoff import ALL, actual_against_expected, back_test
 from acomodel.exhibit import SMALL_CELL, Exhibit, show, suppress_small_cells
 from acomodel.inputs import InputError
-from acomodel.workbench.claims import Claims, payments_of
+from acomodel.workbench.claims import Claims
 from acomodel.workbench.exhibits import Note
 from acomodel.workbench.model import Run, figures_of, headline_value
 
 NO_CLAIMS = "The scenario starts from finished experience, so no claims are read here."
-NOTHING_COMPLETED = "Reported claims stand; nothing is completed."
 METHOD_WORDS = {"dartmouth": "Dartmouth", "mssp": "MSSP", "pgp": "PGP"}
-
-
-def _claims(run: Run) -> Claims | None:
-    return run.tables.claims
 
 
 def claims_used(run: Run) -> Note | None:
     """In sentences: which claims, whose, how complete; nothing where the scenario starts from experience."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return None
     found = claims.study
@@ -47,7 +41,7 @@ def claims_used(run: Run) -> Note | None:
 
 def findings(run: Run) -> Exhibit | Note:
     """What was found in the data, with rows, members and dollars at stake."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     if claims.study.findings.empty:
@@ -57,7 +51,7 @@ def findings(run: Run) -> Exhibit | Note:
 
 def conservation(run: Run) -> Exhibit | Note:
     """Where every claim dollar went."""
-    claims = _claims(run)
+    claims = run.tables.claims
     return Note(NO_CLAIMS) if claims is None else claims.study.experience.exhibit()
 
 
@@ -67,7 +61,7 @@ def _small(counts: pd.Series, run: Run) -> pd.Series:
 
 def attributed(run: Run) -> Exhibit | Note:
     """Members by ACO in the latest year."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     found = claims.study
@@ -80,7 +74,7 @@ def attributed(run: Run) -> Exhibit | Note:
 
 def members(run: Run) -> Exhibit | Note:
     """Members assigned in each year, and what became of them."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     frame = claims.study.members
@@ -93,7 +87,7 @@ def members(run: Run) -> Exhibit | Note:
 
 def practices(run: Run) -> Exhibit | Note:
     """Share of each practice's patients who are attributed to the ACO, the largest first."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     frame = claims.study.practices.head(15)
@@ -114,7 +108,7 @@ def practices(run: Run) -> Exhibit | Note:
 
 def overlap(run: Run) -> Exhibit | Note:
     """Members of the latest year under two methods at once."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None or claims.study.overlap.empty:
         return Note(NO_CLAIMS if claims is None else "Only one method of attribution was asked for.")
     frame = claims.study.overlap.rename(index=METHOD_WORDS, columns=METHOD_WORDS).rename_axis("Method")
@@ -126,7 +120,7 @@ def overlap(run: Run) -> Exhibit | Note:
 
 def methods(run: Run) -> Exhibit | Note:
     """What each method of attribution makes of exposure, PMPM, benchmark and payment, all else as it is."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None or claims.study.methods.empty:
         return Note(NO_CLAIMS if claims is None else "Only one method of attribution was asked for.")
     rows = {}
@@ -189,109 +183,9 @@ def _by_method(claims: Claims, method: str) -> Claims:
     return dataclasses.replace(claims, monthly=monthly, actuals=actuals)
 
 
-def completion(run: Run) -> Exhibit | Note:
-    """Reported and completed allowed PMPM of each year, with the interval of the run-off."""
-    claims = _claims(run)
-    if claims is None:
-        return Note(NO_CLAIMS)
-    frame = claims.actuals
-    per = frame["member_months"]
-    table = pd.DataFrame(
-        {
-            "Reported": frame["reported"],
-            "Completed": frame["allowed"],
-            "Share complete": frame["reported"] / frame["allowed"],
-            "Completed PMPM": frame["allowed"] / per,
-            "Low": frame["low"] / per,
-            "High": frame["high"] / per,
-        }
-    ).rename_axis("Incurred in")
-    formats = dict.fromkeys(("Reported", "Completed"), "$") | {"Share complete": "%."}
-    formats |= dict.fromkeys(("Completed PMPM", "Low", "High"), "$.")
-    confidence = claims.completion.rule.confidence
-    note = f"Low and high: {confidence:.0%} interval of what is still to be paid, by Mack's formula."
-    return Exhibit("Completed claims by year", table, formats, note)
-
-
-def claims_completed(run: Run) -> Exhibit | None:
-    """Completed claims by year; nothing where the scenario starts from experience."""
-    made = completion(run)
-    return made if isinstance(made, Exhibit) else None
-
-
-def open_months(run: Run) -> Exhibit | Note:
-    """Months still running off, all categories: reported, completed, standard error."""
-    claims = _claims(run)
-    return Note(NO_CLAIMS) if claims is None else claims.completion.exhibit()
-
-
-def development(run: Run) -> Exhibit | Note:
-    """Share of claims paid by months after service, by category."""
-    claims = _claims(run)
-    if claims is None:
-        return Note(NO_CLAIMS)
-    shares = {
-        name: pattern.development["share_complete"]
-        for (name, kind), pattern in claims.completion.patterns.items()
-        if kind == "dollars"
-    }
-    lags = [0, 1, 2, 3, 4, 5, 6, 9, 12]
-    wide = pd.DataFrame(shares).reindex(range(max(lags) + 1)).ffill().loc[lags].T
-    wide.columns = [str(lag) for lag in lags]
-    note = f"Newest {claims.completion.rule.averaged_months} diagonals, weighted by volume."
-    frame = wide.rename_axis("Paid by months after service")
-    return Exhibit("Development: share of allowed that is paid", frame, dict.fromkeys(frame.columns, "%"), note)
-
-
-def expected_payments(run: Run) -> Exhibit | Note:
-    """Paid in the latest three months on claims then open, against what the earlier pattern expected."""
-    claims = _claims(run)
-    if claims is None:
-        return Note(NO_CLAIMS)
-    if claims.completion.rule.method == "none":
-        return Note(NOTHING_COMPLETED)
-    frame = actual_against_expected(
-        _payments(claims), claims.completion.rule, months=3, exposure=claims.completion.exposure
-    )
-    names = {"expected": "Expected", "actual": "Actual", "difference": "Difference", "actual_to_expected": "Ratio"}
-    table = frame.rename(columns=names).rename_axis("Service category")
-    formats = dict.fromkeys(("Expected", "Actual", "Difference"), "$") | {"Ratio": "0.000"}
-    return Exhibit("Actual against expected payments, latest three months", table, formats)
-
-
-def tested(run: Run) -> Exhibit | Note:
-    """What a year-old estimate said of the months then open, against what is known now."""
-    claims = _claims(run)
-    if claims is None:
-        return Note(NO_CLAIMS)
-    if claims.completion.rule.method == "none":
-        return Note(NOTHING_COMPLETED)
-    frame = back_test(_payments(claims), claims.completion.rule, months=12, exposure=claims.completion.exposure)
-    rows = frame.loc[ALL].tail(8)
-    table = pd.DataFrame(
-        {
-            "Paid then": rows["paid_to_date"],
-            "Estimate then": rows["estimate"],
-            "Standard error": rows["standard_error"],
-            "Today": rows["today"],
-            "Error": rows["error"],
-            "In standard errors": rows["error_in_standard_errors"],
-        },
-    )
-    table.index = pd.Index([str(m) for m in rows.index], name="Incurred in")
-    formats = dict.fromkeys(("Paid then", "Estimate then", "Standard error", "Today"), "$")
-    note = "All categories; estimates made twelve months before the end of the data by the same rule."
-    return Exhibit("Back-test of completion", table, formats | {"Error": "%.", "In standard errors": "#."}, note)
-
-
-def _payments(claims: Claims) -> pd.DataFrame:
-    rows = payments_of(claims.study)
-    return rows[rows["incurred_month"].isin(claims.completion.exposure.index)]
-
-
 def cost_trend(run: Run) -> Exhibit | Note:
     """PMPM, use per 1,000 and unit cost of each year with the change from the year before, all services."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     rows = claims.monthly.assign(
@@ -306,7 +200,7 @@ def cost_trend(run: Run) -> Exhibit | Note:
 
 def utilization(run: Run) -> Exhibit | Note:
     """Use of the base year per 1,000 members in the unit of each category, stays and their length, unit cost."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     year = run.budget.base_year if run.budget is not None else int(claims.actuals.index[-1])
@@ -327,7 +221,7 @@ def utilization(run: Run) -> Exhibit | Note:
 
 def specialties(run: Run) -> Exhibit | Note:
     """The largest specialties in the latest two years, as the next level of the drill-down."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     rows = _completed_items(claims)
@@ -372,7 +266,7 @@ def bridge(run: Run) -> Exhibit | Note:
     """Change of allowed PMPM between the latest two years, split exactly into use, price and mix."""
     found = bridge_table(run)
     if found is None:
-        return Note(NO_CLAIMS if _claims(run) is None else "One year of claims makes no bridge.")
+        return Note(NO_CLAIMS if run.tables.claims is None else "One year of claims makes no bridge.")
     first, last, frame = found
     table = frame.rename(columns={"before": str(first), "after": str(last)} | {n: n.capitalize() for n in _EFFECTS})
     note = "Mix: between procedures of a category. Completed by category; each row adds up exactly."
@@ -385,7 +279,7 @@ _EFFECTS = ("use", "price", "mix")
 
 def bridge_table(run: Run) -> tuple[int, int, pd.DataFrame] | None:
     """Two years and the bridge between them; None where there are no two years of claims."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None or len(claims.actuals) < 2:
         return None
     rows = _completed_items(claims)
@@ -414,7 +308,7 @@ def _completed_items(claims: Claims) -> pd.DataFrame:
 
 def network(run: Run) -> Exhibit | Note:
     """Allowed PMPM of the latest year inside and outside the ACO, by category: what leaves it."""
-    claims = _claims(run)
+    claims = run.tables.claims
     if claims is None:
         return Note(NO_CLAIMS)
     year = claims.actuals.index[-1]
