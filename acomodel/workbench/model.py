@@ -22,11 +22,11 @@ from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.outlook.sensitivity import OneWay, one_way, two_way
-from acomodel.rates import MONTHS
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, Tables, make_budget, read_tables, table_files
 from acomodel.workbench.ranges import default_grid, default_ranges
-from acomodel.workbench.scenario import Scenario, YearSettings, change, load_scenario
+from acomodel.workbench.scenario import Scenario, change, load_scenario
+from acomodel.workbench.years import check_years, given, months_of, seen_in_claims
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ class Run(Shown):
         at = self.scenario.headline() if position is None else position
         tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
         benchmark = float(self.lines()["benchmark"].iloc[at])
-        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **_given(self.scenario, self.tables, at))
+        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **given(self.scenario, self.tables, at))
         return result.to_frame().set_axis(pd.Index(tried, name="outcome"))
 
     def one_way(self, line: str = "payment") -> OneWay:
@@ -244,8 +244,8 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
             )
     benchmark, actual = [], []
     for position, year in enumerate(scenario.years):
-        seen = _seen(tables, year)
-        months = _months(scenario, tables, position) or math.nan
+        seen = seen_in_claims(tables, year)
+        months = months_of(scenario, tables, position) or math.nan
         if year.benchmark is not None:
             agreed = year.benchmark
         elif year.benchmark_pmpm is not None:
@@ -259,8 +259,8 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
             spent = float(seen["allowed"]) if year.actual_pmpm is None else year.actual_pmpm * months
         benchmark.append(agreed * (1 + year.benchmark_adjustment))
         actual.append((spent - removed.get(year.label, 0.0)) * (1 + year.actual_adjustment))
-    _check_years(scenario, tables, terms)
-    clauses = [_given(scenario, tables, position) for position in range(len(scenario.years))]
+    check_years(scenario, tables, terms)
+    clauses = [given(scenario, tables, position) for position in range(len(scenario.years))]
     gathered: dict[str, Any] = {}
     for name in clauses[0]:
         values = [clause[name] for clause in clauses]
@@ -269,63 +269,6 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
             raise InputError(f"{scenario.path}: years: '{missing[0]}' gives no {name}, as other years do.")
         gathered[name] = None if missing else np.array(values)
     return budget, terms, settle(np.array(benchmark), np.array(actual), terms, **gathered)
-
-
-def _check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) -> None:
-    """Refuse a year that lacks what its terms depend on, or gives what they have no clause for."""
-    for position, (year, agreed) in enumerate(zip(scenario.years, terms, strict=True)):
-        key = f"years.{position}"
-        alternative = agreed.quality_method == "standard" and year.quality_standard == "alternative"
-        if year.quality_score is None and (agreed.needs_quality_score or alternative):
-            raise InputError(f"{key}.quality_score: missing; the payment for {year.label} depends on it")
-        if year.quality_standard == "alternative" and agreed.quality_method != "standard":
-            raise InputError(f"{key}.quality_standard: found 'alternative'; the terms know no such standard")
-        if year.revenue is not None and not agreed.needs_revenue:
-            hint = "; set terms.revenue_limit = true to limit losses by it" if scenario.of_programme else ""
-            raise InputError(f"{key}.revenue: given, but no clause of the terms uses it{hint}")
-        if year.revenue is None and agreed.needs_revenue:
-            raise InputError(f"{key}.revenue: missing; a cap or limit of the terms refers to it")
-        by_size = agreed.msr == "size" or (agreed.two_sided and agreed.mlr == "size")
-        if by_size and _given(scenario, tables, position)["members"] is None:
-            raise InputError(f"{key}.members: missing; the threshold of {year.label} goes by the number of members")
-
-
-def _seen(tables: Tables, year: YearSettings) -> pd.Series:
-    """What the claims say of a year that states no spending; an error where they do not reach it."""
-    actuals = pd.DataFrame() if tables.claims is None else tables.claims.actuals
-    if year.actual is not None or year.actual_pmpm is not None:
-        return pd.Series(dtype=float)
-    if year.performance_year not in actuals.index:
-        raise InputError(
-            f"years: '{year.label}' states no spending, and the claims hold none of {year.performance_year}; "
-            f"their years are {', '.join(map(str, actuals.index))}"
-        )
-    return actuals.loc[year.performance_year]
-
-
-def _months(scenario: Scenario, tables: Tables, position: int) -> float | None:
-    """Exposure of a year: as stated, that of its claims, else of the budget."""
-    year = scenario.years[position]
-    if year.member_months is not None:
-        return year.member_months
-    if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
-        return float(tables.claims.actuals.loc[year.performance_year, "member_months"])
-    return tables.exposure(scenario)
-
-
-def _given(scenario: Scenario, tables: Tables, position: int) -> dict[str, Any]:
-    """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
-    year = scenario.years[position]
-    months = _months(scenario, tables, position)
-    members = year.members if year.members is not None else (months / MONTHS if months else None)
-    return {
-        "members": members,
-        "quality_score": 1.0 if year.quality_score is None else year.quality_score,
-        "quality_standard": year.quality_standard,
-        "revenue": year.revenue,
-        "disaster_adjustment": year.disaster_adjustment,
-        "advance_balance": year.advance_balance,
-    }
 
 
 def headline_value(

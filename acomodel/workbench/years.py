@@ -1,0 +1,70 @@
+"""What a settled year brings with it: exposure and spending, stated or of the claims, and what its terms ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from acomodel.contract.terms import Terms
+from acomodel.inputs import InputError
+from acomodel.rates import MONTHS
+from acomodel.workbench.budget import Tables
+from acomodel.workbench.scenario import Scenario, YearSettings
+
+
+def check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) -> None:
+    """Refuse a year that lacks what its terms depend on, or gives what they have no clause for."""
+    for position, (year, agreed) in enumerate(zip(scenario.years, terms, strict=True)):
+        key = f"years.{position}"
+        alternative = agreed.quality_method == "standard" and year.quality_standard == "alternative"
+        if year.quality_score is None and (agreed.needs_quality_score or alternative):
+            raise InputError(f"{key}.quality_score: missing; the payment for {year.label} depends on it")
+        if year.quality_standard == "alternative" and agreed.quality_method != "standard":
+            raise InputError(f"{key}.quality_standard: found 'alternative'; the terms know no such standard")
+        if year.revenue is not None and not agreed.needs_revenue:
+            hint = "; set terms.revenue_limit = true to limit losses by it" if scenario.of_programme else ""
+            raise InputError(f"{key}.revenue: given, but no clause of the terms uses it{hint}")
+        if year.revenue is None and agreed.needs_revenue:
+            raise InputError(f"{key}.revenue: missing; a cap or limit of the terms refers to it")
+        by_size = agreed.msr == "size" or (agreed.two_sided and agreed.mlr == "size")
+        if by_size and given(scenario, tables, position)["members"] is None:
+            raise InputError(f"{key}.members: missing; the threshold of {year.label} goes by the number of members")
+
+
+def seen_in_claims(tables: Tables, year: YearSettings) -> pd.Series:
+    """What the claims say of a year that states no spending; an error where they do not reach it."""
+    actuals = pd.DataFrame() if tables.claims is None else tables.claims.actuals
+    if year.actual is not None or year.actual_pmpm is not None:
+        return pd.Series(dtype=float)
+    if year.performance_year not in actuals.index:
+        raise InputError(
+            f"years: '{year.label}' states no spending, and the claims hold none of {year.performance_year}; "
+            f"their years are {', '.join(map(str, actuals.index))}"
+        )
+    return actuals.loc[year.performance_year]
+
+
+def months_of(scenario: Scenario, tables: Tables, position: int) -> float | None:
+    """Exposure of a year: as stated, that of its claims, else of the budget."""
+    year = scenario.years[position]
+    if year.member_months is not None:
+        return year.member_months
+    if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
+        return float(tables.claims.actuals.loc[year.performance_year, "member_months"])
+    return tables.exposure(scenario)
+
+
+def given(scenario: Scenario, tables: Tables, position: int) -> dict[str, Any]:
+    """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
+    year = scenario.years[position]
+    months = months_of(scenario, tables, position)
+    members = year.members if year.members is not None else (months / MONTHS if months else None)
+    return {
+        "members": members,
+        "quality_score": 1.0 if year.quality_score is None else year.quality_score,
+        "quality_standard": year.quality_standard,
+        "revenue": year.revenue,
+        "disaster_adjustment": year.disaster_adjustment,
+        "advance_balance": year.advance_balance,
+    }
