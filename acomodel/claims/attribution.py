@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings
 
+from acomodel.claims import duck
 from acomodel.claims.tables import Dataset
 from acomodel.claims.visits import (
     ANCILLARY,
@@ -19,6 +20,7 @@ from acomodel.claims.visits import (
     day_literal,
     days_seen,
     known_providers,
+    members_known,
     practices,
     qualifying,
 )
@@ -63,8 +65,6 @@ class Attribution(Shown):
     members : ibis.expr.types.Table
         One row per attributed member: `member_id`, `provider_id`, `aco_id` (missing where the provider belongs
         to none), `method`, `visits`.
-    candidates : ibis.expr.types.Table
-        What each member could have been attributed to: `member_id`, `rank`, `amount` (visits or cents).
     dataset : Dataset
         The claims it was worked out from.
     """
@@ -73,8 +73,13 @@ class Attribution(Shown):
     first: date
     as_of: date
     members: ir.Table
-    candidates: ir.Table
     dataset: Dataset
+
+    @property
+    def candidates(self) -> ir.Table:
+        """What each member could have been attributed to: `member_id`, `rank`, `amount` (visits or cents)."""
+        codes = Codes(self.rule.method, self.rule.rule_year or self.as_of.year)
+        return expressions(self.dataset, codes, (self.first, self.as_of), None, free=self.rule.count_free_visits)[1]
 
     def contested(self) -> int:
         """Members for whom two providers had as many visits, or two practices as much money. [members]"""
@@ -166,23 +171,42 @@ def attribute(dataset: Dataset, rule: AttributionRule | None = None, as_of: date
     >>> list(found.to_frame().columns)
     ['member_id', 'provider_id', 'aco_id', 'method', 'visits']
     """
-    import ibis
-
     rule = rule or AttributionRule()
     last = _day(dataset, as_of)
     codes = Codes(rule.method, rule.rule_year or last.year)
     first = _months_before(last, rule.window_months or int(codes.one("window_months")))
-    visits = qualifying(dataset, codes, first, last)
-    if rule.method == "dartmouth":
-        chosen, candidates = _dartmouth(dataset, days_seen(visits, free=rule.count_free_visits), first)
-    elif rule.method == "mssp":
-        chosen, candidates = _mssp(dataset, visits, codes, last)
+    earlier = None
+    if not codes.rows("expanded_window_months").empty:
+        earlier = _months_before(last, int(codes.one("expanded_window_months")))
+    free = rule.count_free_visits
+    if dataset.engine == "duckdb":
+        members = duck.attributed(dataset, codes, (first, last), earlier, free=free)
+    else:
+        members = dataset.keep(expressions(dataset, codes, (first, last), earlier, free=free)[0])
+    return Attribution(rule, first, last, members, dataset)
+
+
+def expressions(
+    dataset: Dataset, codes: Codes, window: tuple[date, date], earlier: date | None, *, free: bool
+) -> tuple[ir.Table, ir.Table]:
+    """
+    Members attributed by a method, and what each could have been attributed to, for any engine.
+
+    Parameters and columns are those of `duck.attributed`, the same rules as SQL of DuckDB: to compile expressions
+    takes longer than to read a book of a million lines. Other engines run these, and the tests hold that SQL to them.
+    """
+    import ibis
+
+    visits = qualifying(dataset, codes, *window)
+    if codes.method == "dartmouth":
+        chosen, candidates = _dartmouth(dataset, days_seen(visits, free=free), window[0])
+    elif codes.method == "mssp":
+        chosen, candidates = _mssp(dataset, visits, codes, earlier, window[1])
     else:
         chosen, candidates = _pgp(dataset, visits)
     columns = ["member_id", "provider_id", "aco_id", "method", "visits"]
-    chosen = chosen.semi_join(dataset.eligibility, "member_id")
-    members = dataset.keep(chosen.mutate(method=ibis.literal(rule.method, "string")).select(columns))
-    return Attribution(rule, first, last, members, candidates, dataset)
+    chosen = chosen.semi_join(members_known(dataset), "member_id")
+    return chosen.mutate(method=ibis.literal(codes.method, "string")).select(columns), candidates
 
 
 def _dartmouth(dataset: Dataset, days: ir.Table, first: date) -> tuple[ir.Table, ir.Table]:
@@ -281,7 +305,9 @@ def _plurality(entities: ir.Table) -> ir.Table:
     )
 
 
-def _mssp(dataset: Dataset, visits: ir.Table, codes: Codes, last: date) -> tuple[ir.Table, ir.Table]:
+def _mssp(
+    dataset: Dataset, visits: ir.Table, codes: Codes, earlier: date | None, last: date
+) -> tuple[ir.Table, ir.Table]:
     """Pre-step, step 1, step 2 and, where it is in force, step 3 over the expanded window."""
     parts = practices(dataset, visits)
     physicians, others = [*codes.listed("primary_physician"), CLINIC], codes.listed("non_physician")
@@ -300,9 +326,8 @@ def _mssp(dataset: Dataset, visits: ir.Table, codes: Codes, last: date) -> tuple
     sure = won.filter((won.leaders == 1) & (won.aco_id.isnull() | won.physician))
     chosen = sure.select("member_id", "provider_id", "aco_id", "visits")
     candidates = entities.select("member_id", "rank", "amount")
-    if codes.rows("expanded_window_months").empty:
+    if earlier is None:
         return chosen, candidates
-    earlier = _months_before(last, int(codes.one("expanded_window_months")))
     wide = practices(dataset, qualifying(dataset, codes, earlier, last))
     late = _plurality(
         _entities(

@@ -87,6 +87,36 @@ CHECKS = (
         "spans of coverage reach past the member's death; their months count as they are given",
     ),
     _Check(
+        "age-that-cannot-be",
+        "eligibility",
+        f"SELECT member_id, {_NONE} FROM canonical_eligibility WHERE birth_date > end_date "
+        "OR birth_date < start_date - INTERVAL 121 YEARS",
+        "spans of coverage end before the member's birth or begin at an age above 120; their age counts as not known",
+    ),
+    _Check(
+        "demographics-missing",
+        "eligibility",
+        f"SELECT member_id, {_NONE} FROM canonical_eligibility GROUP BY member_id "
+        "HAVING count(birth_date) = 0 OR count(*) FILTER (sex IN ('F', 'M')) = 0",
+        "members bear no date of birth or no sex; risk by age, sex and diagnoses leaves them out",
+    ),
+    _Check(
+        "diagnosis-of-unknown-member",
+        "diagnoses",
+        f"SELECT member_id, {_NONE} FROM canonical_diagnoses d WHERE NOT EXISTS "
+        "(SELECT 1 FROM canonical_eligibility e WHERE e.member_id = d.member_id)",
+        "diagnoses are of members without any eligibility; no score counts them",
+    ),
+    _Check(
+        "diagnosis-of-another-code-set",
+        "diagnoses",
+        f"SELECT member_id, {_NONE} FROM canonical_diagnoses WHERE NOT regexp_full_match("
+        "upper(regexp_replace(code, '[.\\s]', '', 'g')), '[A-Z][0-9][0-9A-Z]{1,5}')",
+        "diagnoses are not codes of ICD-10-CM; no score counts them",
+        example="SELECT min(code) FROM canonical_diagnoses WHERE NOT regexp_full_match("
+        "upper(regexp_replace(code, '[.\\s]', '', 'g')), '[A-Z][0-9][0-9A-Z]{1,5}')",
+    ),
+    _Check(
         "unknown-member",
         "claims",
         f"{_LINES}NOT EXISTS (SELECT 1 FROM canonical_eligibility e WHERE e.member_id = c.member_id)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,8 +11,9 @@ import pandas as pd
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings
 
+from acomodel.claims import duck_sums
 from acomodel.claims.categories import units_of
-from acomodel.claims.population import Population, merged
+from acomodel.claims.population import Population, coverage
 from acomodel.claims.tables import Dataset
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
@@ -217,56 +219,30 @@ def experience(dataset: Dataset, population: Population, scope: ContractScope | 
                 raise InputError(
                     f"excluded_services: no claims of '{name}'.{nearest(name, known)} Known: {', '.join(known)}."
                 )
-    spans = dataset.keep(merged(dataset.eligibility))
-    stretches = dataset.keep(_stretches(spans, population.windows))
-    exposure = _exposure(lines, spans, population, scope)
-    return Experience(_cells(lines, stretches, scope), exposure, scope)
+    spans = coverage(dataset)
+    return Experience(_cells(dataset, spans, population.windows, scope), _exposure(dataset, population, scope), scope)
 
 
-def _stretches(spans: ir.Table, windows: ir.Table) -> ir.Table:
-    """Days of coverage of each member cut into stretches inside and outside the windows of assignment."""
+def summed_lines(
+    dataset: Dataset, spans: ir.Table, windows: ir.Table, parts: Mapping[str, int], excluded: list[str], *, apart: bool
+) -> pd.DataFrame:
+    """Sums of the lines by months, category and part, in one pass over the claims; see `duck_sums.summed_lines`."""
     import ibis
 
-    day = ibis.interval(days=1)
-    theirs = windows.select(assigned="member_id", opens="start_date", closes="end_date")
-    within = [
-        spans.member_id == theirs.assigned,
-        spans.start_date <= theirs.opens,
-        spans.end_date >= theirs.closes,
-    ]
-    both = spans.left_join(theirs, within).select("member_id", "start_date", "end_date", "opens", "closes")
-    order = ibis.window(group_by=["member_id", "start_date"], order_by="opens")
-    both = both.mutate(before=both.closes.lag().over(order), following=both.opens.lead().over(order))
-    bare = both.filter(both.opens.isnull()).select("member_id", "start_date", "end_date", inside=False)
-    ours = both.filter(both.opens.notnull())
-    assigned = ours.select("member_id", start_date="opens", end_date="closes", inside=True)
-    first = (ours.before + day).cast("date").fill_null(ours.start_date)
-    ahead = ours.select("member_id", start_date=first, end_date=(ours.opens - day).cast("date"), inside=False)
-    last = ours.filter(ours.following.isnull())
-    after = last.select("member_id", start_date=(last.closes + day).cast("date"), end_date="end_date", inside=False)
-    whole = bare.union(assigned, ahead, after)
-    return whole.filter(whole.start_date <= whole.end_date)
-
-
-def _cells(lines: ir.Table, stretches: ir.Table, scope: ContractScope) -> pd.DataFrame:
-    """Sums of the lines by months, category and part, in one pass over the claims."""
-    import ibis
-
-    theirs = stretches.select("inside", covered="member_id", opens="start_date", closes="end_date")
-    on_day = [
-        lines.member_id == theirs.covered,
-        lines.service_date >= theirs.opens,
-        lines.service_date <= theirs.closes,
-    ]
-    joined = lines.left_join(theirs, on_day)
-    apart = joined.capitated.fill_null(False) if scope.capitated == "apart" else ibis.literal(False)
-    out = joined.service_category.isin(scope.excluded_services) if scope.excluded_services else ibis.literal(False)
+    lines, member, day = dataset.claims, dataset.claims.member_id, dataset.claims.service_date
+    covered = spans.select(covered="member_id", covered_from="start_date", covered_to="end_date")
+    assigned = windows.select(assigned="member_id", assigned_from="start_date", assigned_to="end_date")
+    joined = lines.left_join(
+        covered, [member == covered.covered, day >= covered.covered_from, day <= covered.covered_to]
+    ).left_join(assigned, [member == assigned.assigned, day >= assigned.assigned_from, day <= assigned.assigned_to])
+    capitated = joined.capitated.fill_null(False) if apart else ibis.literal(False)
+    out = joined.service_category.isin(excluded) if excluded else ibis.literal(False)
     part = ibis.cases(
-        (joined.inside.isnull(), PARTS.index("outside eligibility")),
-        (~joined.inside, PARTS.index("unattributed")),
-        (out, PARTS.index("excluded")),
-        (apart, PARTS.index("capitated")),
-        else_=PARTS.index("attributed"),
+        (joined.covered.isnull(), parts["outside eligibility"]),
+        (joined.assigned.isnull(), parts["unattributed"]),
+        (out, parts["excluded"]),
+        (capitated, parts["capitated"]),
+        else_=parts["attributed"],
     )
     marked = joined.select(
         "service_category",
@@ -281,7 +257,14 @@ def _cells(lines: ir.Table, stretches: ir.Table, scope: ContractScope) -> pd.Dat
         stays=marked.units.sign().sum().cast("int64"),
         **{name: marked[name].sum().cast("float64") for name in ("units", *AMOUNTS)},
     )
-    frame = sums.to_pandas()
+    return sums.to_pandas()
+
+
+def _cells(dataset: Dataset, spans: ir.Table, windows: ir.Table, scope: ContractScope) -> pd.DataFrame:
+    """Cells of the experience, in order."""
+    summed = duck_sums.summed_lines if dataset.engine == "duckdb" else summed_lines
+    parts = {name: number for number, name in enumerate(PARTS)}
+    frame = summed(dataset, spans, windows, parts, scope.excluded_services, apart=scope.capitated == "apart")
     frame[["units", *AMOUNTS]] = frame[["units", *AMOUNTS]].astype(float).fillna(0.0).round(2)
     frame["incurred_month"] = _periods(frame.pop("incurred"))
     frame["paid_month"] = _periods(frame.pop("paid_in"))
@@ -292,23 +275,30 @@ def _cells(lines: ir.Table, stretches: ir.Table, scope: ContractScope) -> pd.Dat
     return frame.sort_values(keys, ignore_index=True)
 
 
-def _exposure(lines: ir.Table, spans: ir.Table, population: Population, scope: ContractScope) -> pd.DataFrame:
+def _exposure(dataset: Dataset, population: Population, scope: ContractScope) -> pd.DataFrame:
     """Member months of the population and of all others covered, in the months of its years and of the claims."""
-    service = lines.service_date
-    limits = lines.agg(first=service.min(), last=service.max()).to_pandas().iloc[0]
+    limits = (duck_sums.service_days if dataset.engine == "duckdb" else service_days)(dataset).iloc[0]
     first = min(pd.Period(limits["first"], "M"), pd.Period(f"{min(population.years)}-01", "M"))
     last = max(pd.Period(limits["last"], "M"), pd.Period(f"{max(population.years)}-12", "M"))
     months = pd.period_range(first, last, freq="M", name="month")
-    ours, everyone = (_member_months(table, months, scope) for table in (population.windows, spans))
+    windows, spans = population.windows, coverage(dataset)
+    ours = _member_months(dataset, windows, months, scope)
+    everyone = ours if windows is spans else _member_months(dataset, spans, months, scope)
     return pd.DataFrame({"member_months": ours, "unattributed": everyone - ours}, index=months)
 
 
-def _member_months(spans: ir.Table, months: pd.PeriodIndex, scope: ContractScope) -> np.ndarray:
-    """
-    Member months in each month, from spans that do not overlap.
+def service_days(dataset: Dataset) -> pd.DataFrame:
+    """First and last day of service in the claims."""
+    day = dataset.claims.service_date
+    return dataset.claims.agg(first=day.min(), last=day.max()).to_pandas()
 
-    Spans are grouped by their first and last month; all months between are whole. Where a member leaves and comes
-    back within one month, "any day" counts that month once.
+
+def summed_spans(spans: ir.Table) -> pd.DataFrame:
+    """
+    Spans that do not overlap by their first and last month: `spans`, and sums from which member months follow.
+
+    `again` are spans that begin in the month in which the one before ended, `from_day_1` those that begin on the
+    first of a month; `start_days` and `end_days` are sums of days of the month.
     """
     import ibis
 
@@ -322,7 +312,18 @@ def _member_months(spans: ir.Table, months: pd.PeriodIndex, scope: ContractScope
         start_days=rows.start_date.day().sum(),
         end_days=rows.end_date.day().sum(),
     )
-    frame = grouped.to_pandas().astype("int64")
+    return grouped.to_pandas()
+
+
+def _member_months(dataset: Dataset, spans: ir.Table, months: pd.PeriodIndex, scope: ContractScope) -> np.ndarray:
+    """
+    Member months in each month, from spans that do not overlap.
+
+    Spans are grouped by their first and last month; all months between are whole. Where a member leaves and comes
+    back within one month, "any day" counts that month once.
+    """
+    on_duckdb = dataset.engine == "duckdb"
+    frame = (duck_sums.summed_spans(dataset, spans) if on_duckdb else summed_spans(spans)).astype("int64")
     first, last = frame["first"].to_numpy()[:, None], frame["last"].to_numpy()[:, None]
     number = (months.year * MONTHS + months.month).to_numpy()[None, :]
     column = {name: frame[name].to_numpy()[:, None] for name in frame}

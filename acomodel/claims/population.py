@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as settings
 
 from acomodel.claims.attribution import Attribution, AttributionRule, attribute
 from acomodel.claims.tables import Dataset
-from acomodel.claims.visits import day_literal
+from acomodel.claims.visits import day_literal, members_known
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
 
@@ -156,15 +156,20 @@ def assign(
         changes[year] = counts.iloc[0].fillna(0).astype(int)
     whole = windows[0] if len(windows) == 1 else windows[0].union(*windows[1:])
     frame = pd.DataFrame(changes).T.rename_axis("year")
-    covered = _overlap(dataset.keep(merged(whole)), dataset.keep(merged(dataset.eligibility)))
+    covered = _overlap(dataset.keep(merged(whole)), coverage(dataset))
     return Population(aco_id, dataset.keep(covered), tuple(sorted(years)), frame, tuple(found))
 
 
 def everyone(dataset: Dataset, years: Sequence[int]) -> Population:
     """Everyone who is covered, as a population: the experience of a whole plan."""
-    members = dataset.eligibility.select("member_id").distinct()
-    frame = pd.DataFrame({"assigned": int(members.count().to_pandas())}, index=pd.Index(sorted(years), name="year"))
-    return Population("all members", dataset.keep(merged(dataset.eligibility)), tuple(sorted(years)), frame, ())
+    members = int(members_known(dataset).count().to_pandas())
+    frame = pd.DataFrame({"assigned": members}, index=pd.Index(sorted(years), name="year"))
+    return Population("all members", coverage(dataset), tuple(sorted(years)), frame, ())
+
+
+def coverage(dataset: Dataset) -> ir.Table:
+    """Days of coverage of each member, `merged`; worked out once for a dataset."""
+    return dataset.once("coverage", lambda: merged(dataset.eligibility))
 
 
 def merged(spans: ir.Table) -> ir.Table:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from acomodel.claims.drilldown import items
 from acomodel.claims.incurred import AMOUNTS, ContractScope, Experience
 from acomodel.claims.ingest import inspect_tables
 from acomodel.claims.methods import Methods, compare_methods, critical_mass
-from acomodel.claims.population import MembershipRule
+from acomodel.claims.population import MembershipRule, Population
 from acomodel.claims.synthetic import SyntheticSettings, write_book
 from acomodel.claims.tables import Dataset, Engine, read_dataset
 from acomodel.exhibit import inert
@@ -170,39 +171,54 @@ def _column(cells: pd.Series, month: bool) -> pd.Series:
     return cells.map(int if whole else float)
 
 
-def study(wanted: ClaimsSettings, folder: Path) -> Study:
+@contextmanager
+def open_book(wanted: ClaimsSettings, folder: Path) -> Iterator[Dataset]:
     """
-    Work out the small tables of a scenario from its claims, or read them where they were worked out before.
+    The claims of a scenario: those of its folder, or synthetic ones that go again afterwards.
 
     Parameters
     ----------
     wanted : ClaimsSettings
-        Claims and rules.
+        Where the claims lie.
     folder : Path
-        Folder that `data` and `tables` are relative to.
-
-    Returns
-    -------
-    Study
+        Folder that `data` is relative to.
 
     Raises
     ------
     InputError
-        Claims that cannot be read, an ACO that is not there, years without claims.
+        Claims that cannot be read.
     """
-    if wanted.tables is not None:
-        return read_study(folder / wanted.tables, wanted.scope)
     if wanted.data is not None:
-        return _study(wanted, read_dataset(folder / wanted.data, wanted.engine))
+        yield read_dataset(folder / wanted.data, wanted.engine)
+        return
     assert wanted.synthetic is not None
     with tempfile.TemporaryDirectory(prefix="acomodel-") as made:
         book = Path(made) / "book"
         write_book(wanted.synthetic, book)
         inspect_tables(book)
-        return _study(wanted, read_dataset(book, wanted.engine))
+        yield read_dataset(book, wanted.engine)
 
 
-def _study(wanted: ClaimsSettings, dataset: Dataset) -> Study:
+def study(wanted: ClaimsSettings, dataset: Dataset) -> tuple[Study, Population]:
+    """
+    Work out the small tables of a scenario from its claims, and the population they are of.
+
+    Parameters
+    ----------
+    wanted : ClaimsSettings
+        The ACO, the years and the rules.
+    dataset : Dataset
+        Canonical claims tables.
+
+    Returns
+    -------
+    tuple of Study and Population
+
+    Raises
+    ------
+    InputError
+        An ACO that is not there, years without claims.
+    """
     known = dataset.acos()
     aco = wanted.aco_id or (known[0] if len(known) == 1 else "")
     if aco not in known:
@@ -229,7 +245,7 @@ def _study(wanted: ClaimsSettings, dataset: Dataset) -> Study:
         "paid_through": paid_through(dataset),
         "tables": {name: {k: about[k] for k in ("rows", "sums")} for name, about in dataset.manifest["tables"].items()},
     }
-    return Study(
+    worked_out = Study(
         ours.cells.astype(dict.fromkeys(("units", *AMOUNTS), float)),
         ours.exposure,
         population.changes,
@@ -242,6 +258,7 @@ def _study(wanted: ClaimsSettings, dataset: Dataset) -> Study:
         source,
         wanted.scope,
     )
+    return worked_out, population
 
 
 def paid_through(dataset: Dataset) -> str | None:

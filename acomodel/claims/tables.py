@@ -6,8 +6,8 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -77,6 +77,8 @@ class Dataset(Shown):
         What was found when the data were read.
     connection : object
         The Ibis backend.
+    kept : dict
+        Tables worked out once and used again; see `once`.
     """
 
     path: Path
@@ -88,6 +90,7 @@ class Dataset(Shown):
     manifest: Mapping[str, Any]
     findings: pd.DataFrame
     connection: ibis.BaseBackend
+    kept: dict[str, ir.Table] = field(default_factory=dict)
 
     def acos(self) -> list[str]:
         """ACOs named in the list of providers."""
@@ -102,6 +105,12 @@ class Dataset(Shown):
         session = self.connection._session  # Ibis has no public way to a kept table on Spark
         session.sql(str(self.connection.compile(expression))).cache().createOrReplaceTempView(name)
         return self.connection.table(name)
+
+    def once(self, name: str, expression: Callable[[], ir.Table]) -> ir.Table:
+        """Table of an expression that is worked out when it is first asked for, and kept in the engine."""
+        if name not in self.kept:
+            self.kept[name] = self.keep(expression())
+        return self.kept[name]
 
     def exhibit(self) -> Exhibit:
         """Tables with rows, sums and fingerprints."""

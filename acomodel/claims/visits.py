@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -40,10 +41,7 @@ class Codes:
 
     def rows(self, parameter: str) -> pd.DataFrame:
         """Rows of one parameter in force."""
-        table = rule_table("assignment")
-        rows = table[(table["method"] == self.method) & (table["parameter"] == parameter)]
-        until = rows["effective_to"].replace("", "9999").astype(int)
-        return rows[(rows["effective_from"].astype(int) <= self.year) & (self.year <= until)]
+        return _in_force(self.method, self.year, parameter)
 
     def listed(self, parameter: str) -> list[str]:
         """Values of one parameter in force, ranges written out."""
@@ -70,6 +68,21 @@ class Codes:
         return not rows.empty and str(rows["first"].iloc[-1]) == "yes"
 
 
+@cache
+def _in_force(method: str, year: int, parameter: str) -> pd.DataFrame:
+    table = rule_table("assignment")
+    rows = table[(table["method"] == method) & (table["parameter"] == parameter)]
+    until = rows["effective_to"].replace("", "9999").astype(int)
+    return rows[(rows["effective_from"].astype(int) <= year) & (year <= until)]
+
+
+def visit_codes(codes: Codes) -> list[str]:
+    """Visit codes of a method in force, or an error."""
+    if wanted := codes.listed("visit_code"):
+        return wanted
+    raise InputError(f"attribution by '{codes.method}' has no visit codes in force in {codes.year}")
+
+
 def qualifying(dataset: Dataset, codes: Codes, first: date, last: date) -> ir.Table:
     """
     Claim lines that bear the visit codes of a method, outside its excluded places, reversals among them.
@@ -94,9 +107,7 @@ def qualifying(dataset: Dataset, codes: Codes, first: date, last: date) -> ir.Ta
         No visit codes are in force in that year.
     """
     lines = dataset.claims
-    wanted = codes.listed("visit_code")
-    if not wanted:
-        raise InputError(f"attribution by '{codes.method}' has no visit codes in force in {codes.year}")
+    wanted = visit_codes(codes)
     kind = (lines.claim_type == "professional") & lines.hcpcs.isin(wanted)
     if excluded := codes.listed("excluded_place"):
         kind &= lines.place_of_service.isnull() | lines.place_of_service.notin(excluded)
@@ -127,6 +138,10 @@ def known_providers(dataset: Dataset) -> ir.Table:
     with the specialty of that row. One listed in two practices has none, one listed exclusively in two ACOs
     belongs to neither.
     """
+    return dataset.once("known_providers", lambda: _known_providers(dataset))
+
+
+def _known_providers(dataset: Dataset) -> ir.Table:
     import ibis
 
     rows = dataset.providers
@@ -151,6 +166,19 @@ def known_providers(dataset: Dataset) -> ir.Table:
         own_tin=(one.low_tin == one.high_tin).ifelse(one.low_tin, ibis.null("string")),
         aco_id=(one.low == one.high).ifelse(one.low, ibis.null("string")),
     )
+
+
+def practice_acos(dataset: Dataset) -> ir.Table:
+    """The one ACO to which the providers of a practice are exclusive: `of` (the practice), `tin_aco`."""
+    rows = dataset.providers
+    listed = rows.filter(rows.aco_id.notnull() & rows.exclusive & rows.tin.notnull())
+    each = listed.group_by("tin").agg(low=listed.aco_id.min(), high=listed.aco_id.max())
+    return dataset.once("practice_acos", lambda: each.filter(each.low == each.high).select(of="tin", tin_aco="low"))
+
+
+def members_known(dataset: Dataset) -> ir.Table:
+    """Members with coverage: `member_id`."""
+    return dataset.once("members_known", lambda: dataset.eligibility.select("member_id").distinct())
 
 
 def practices(dataset: Dataset, visits: ir.Table) -> ir.Table:
@@ -179,9 +207,7 @@ def practices(dataset: Dataset, visits: ir.Table) -> ir.Table:
     )
     known = sums.filter((sums.cents > 0) & (sums.services > 0)).left_join(known_providers(dataset), "provider_id")
     known = known.mutate(practice=known.tin.fill_null(known.own_tin))
-    listed = dataset.providers.filter(dataset.providers.aco_id.notnull() & dataset.providers.exclusive)
-    each = listed.filter(listed.tin.notnull()).group_by("tin").agg(low=listed.aco_id.min(), high=listed.aco_id.max())
-    of_tin = each.filter(each.low == each.high).select(of="tin", tin_aco="low")
+    of_tin = practice_acos(dataset)
     joined = known.left_join(of_tin, known.practice == of_tin.of)
     own = joined.practice.isnull().ifelse(joined.aco_id, ibis.null("string"))
     aco = joined.tin_aco.fill_null(own)

@@ -32,8 +32,9 @@ def line(number=1, **cells):
     } | cells
 
 
-def book(folder, claims=None, eligibility=ELIGIBILITY, providers=PROVIDERS):
-    return write(folder, claims=[line()] if claims is None else claims, eligibility=eligibility, providers=providers)
+def book(folder, claims=None, eligibility=ELIGIBILITY, providers=PROVIDERS, **more):
+    claims = [line()] if claims is None else claims
+    return write(folder, claims=claims, eligibility=eligibility, providers=providers, **more)
 
 
 def taken(tmp_path, **tables):
@@ -197,9 +198,28 @@ def test_overlapping_spans_and_a_tin_in_two_acos(tmp_path):
         taken(tmp_path / "wrong", eligibility=wrong)
 
 
+WHO = {"member_id": "m1", "birth_date": "1980-05-05", "sex": "F"}
+DIAGNOSIS = {"member_id": "m1", "code": "E11.9", "service_date": "2023-03-01"}
+RISK = {
+    "age-that-cannot-be": ([WHO | {"birth_date": "2031-01-01"}], [DIAGNOSIS]),
+    "demographics-missing": ([WHO | {"sex": "U"}], [DIAGNOSIS]),
+    "diagnosis-of-unknown-member": ([WHO], [DIAGNOSIS | {"member_id": "zz"}]),
+    "diagnosis-of-another-code-set": ([WHO], [DIAGNOSIS | {"code": "250.00"}]),
+}
+
+
+@pytest.mark.parametrize("check", RISK)
+def test_what_scores_cannot_use_is_named(tmp_path, check):
+    spans, diagnoses = RISK[check]
+    found = taken(tmp_path, eligibility=spans, diagnoses=diagnoses)
+    assert (found[check].rows, found[check].members, found[check].fatal) == (1, 1, False)
+    clean = taken(tmp_path / "clean", eligibility=[WHO], diagnoses=[DIAGNOSIS])
+    assert not set(RISK) & set(clean)
+
+
 def test_every_check_is_tried():
     tried = {*FINDINGS, "span-ends-before-it-begins", "provider-in-two-acos", "tin-in-two-acos", "overlapping-spans"}
-    tried.add("coverage-after-death")
+    tried |= {"coverage-after-death", *RISK}
     assert {c.name for c in CHECKS} == tried
 
 

@@ -50,7 +50,7 @@ class SyntheticSettings:
     )
     steady: bool = Field(
         default=True,
-        description="whether each block's average risk is held even over the months, so that only the trends move it",
+        description="whether each block's average risk, but for the second group, is held even over the months",
     )
     lag_scale: float = Field(default=1.0, gt=0, le=3, description="factor on the time to payment [factor]")
     reversals: float = Field(default=0.01, ge=0, le=0.5, description="claims taken back and billed again [share]")
@@ -70,6 +70,9 @@ class SyntheticSettings:
     deaths: float = Field(default=1.0, ge=0, le=2, description="factor on mortality [factor]")
     group_join: float = Field(
         default=0.0, ge=0, le=1, description="members of a second group that joins in July of the last year [share]"
+    )
+    group_join_from_age: int = Field(
+        default=0, ge=0, le=60, description="youngest age in the second group, of a commercial population [years]"
     )
 
 
@@ -161,6 +164,8 @@ def joining_month(settings: SyntheticSettings) -> int:
 
 def _check(settings: SyntheticSettings) -> None:
     """Seasonal factors must be above zero with mean 1, and movers among those who change their doctor."""
+    if settings.group_join_from_age and settings.population != "commercial":
+        raise InputError("group_join_from_age: given for a Medicare population; only a commercial one has it")
     mean = float(np.mean(settings.seasonality))
     if min(settings.seasonality) <= 0 or abs(mean - 1) > 1e-6:
         raise InputError(f"seasonality: twelve factors above 0 with mean 1 are wanted; their mean is {mean:.4f}")

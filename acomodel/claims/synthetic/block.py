@@ -107,8 +107,17 @@ def block_tables(
     months = settings.months + BEFORE
     whole = size + round(settings.group_join * size)
     population, deaths = settings.population, settings.deaths
-    slots = draw_slots(rng, whole, months, population=population, deaths=deaths, churn=settings.churn_membership)
-    opens = np.where(np.arange(whole) < size, 0, joins + BEFORE)
+    second = np.arange(whole) >= size
+    slots = draw_slots(
+        rng,
+        whole,
+        months,
+        population=population,
+        deaths=deaths,
+        churn=settings.churn_membership,
+        youngest=second * (12 * settings.group_join_from_age),
+    )
+    opens = np.where(second, joins + BEFORE, 0)
     member, members = number_members(slots.dies[:, :months], slots.leaves[:, :months], opens)
     market = draw_market(rng, settings, whole)
     year = calendar.year[:months]
@@ -174,7 +183,7 @@ def _draw(
         if service.kind == "dialysis":
             use = np.broadcast_to(12 * SESSIONS * book.slots.esrd[:, None], risk.shape)
         dying = use * (late if service.end_of_life == 1 else late**service.end_of_life) if service.end_of_life else use
-        level = steady_level(dying, there) if settings.steady else np.ones(months)
+        level = steady_level(dying, there & (book.opens == 0)[:, None]) if settings.steady else np.ones(months)
         days = parameters(settings.population)["snf_days"] if service.kind == "snf" else 1.0
         cost = service.rate * service.lines * service.allowed * days
         relative += (cost / without[k]) * use * level

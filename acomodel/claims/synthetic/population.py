@@ -122,9 +122,20 @@ class Slots:
 
 
 def draw_slots(
-    rng: np.random.Generator, size: int, months: int, *, population: str, deaths: float, churn: float
+    rng: np.random.Generator,
+    size: int,
+    months: int,
+    *,
+    population: str,
+    deaths: float,
+    churn: float,
+    youngest: np.ndarray | None = None,
 ) -> Slots:
-    """Places of a stationary population over some months, and who comes and goes; see `Slots`."""
+    """
+    Places of a stationary population over some months, and who comes and goes; see `Slots`.
+
+    Where `youngest` gives an age in months for each place, the ages of a commercial population lie between it and 65.
+    """
     from scipy.special import ndtri
 
     p, chain = parameters(population), ages(population, deaths)
@@ -138,6 +149,8 @@ def draw_slots(
     age, disabled = np.empty((span, size), np.int16), np.empty((span, size), bool)
     dies, leaves = np.empty((span, size), bool), np.empty((span, size), bool)
     now, early = drawn(cumulative, size)
+    floor = np.zeros(size, np.int16) if youngest is None else youngest.astype(np.int16)
+    now = np.where(floor > 0, floor + now * (1 - floor / AT_65), now).astype(np.int16)
     renewing = population == "medicare"
     for t in range(span):
         age[t], disabled[t] = now, early
@@ -152,7 +165,7 @@ def draw_slots(
         else:
             old = now >= AT_65
             leaves[t] |= old & ~dies[t]
-            now[old] = 0
+            now[old] = floor[old]
     to_death, hospice = np.full((span, size), NEVER, np.int8), np.zeros((span, size), np.int8)
     stay = rng.random((2, span, size), dtype=np.float32)
     length = np.where(stay[0] < p["hospice_choice"], 1 + np.floor(-p["hospice_months"] * np.log1p(-stay[1])), 0).clip(
