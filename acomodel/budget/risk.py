@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from acomodel.inputs import InputError
@@ -16,10 +18,25 @@ class RiskSettings:
     """How the change in the population's risk enters the budget."""
 
     table: str | None = Field(default=None, description="members and factors by age band and sex [file]")
-    base: str = Field(default="", description="period of the table that belongs to the baseline")
-    current: str = Field(default="", description="period of the table that belongs to the contract year")
-    ratio: float | None = Field(default=None, gt=0, description="stated risk ratio instead of the table's [factor]")
+    base: str = Field(default="", description="period that belongs to the baseline; with claims, its year")
+    current: str = Field(default="", description="period that belongs to the contract year; with claims, that year")
+    method: Literal["age_sex", "hcc"] = Field(
+        default="age_sex", description="measure of risk, where it comes from claims: age_sex, or hcc (CMS-HCC)"
+    )
+    factors: Literal["toolkit", "own"] = Field(
+        default="toolkit", description="age/sex factors: toolkit, or own (estimated from the claims of the baseline)"
+    )
+    model: Literal["V28", "V24"] = Field(default="V28", description="version of the CMS-HCC model")
+    ratio: float | None = Field(default=None, gt=0, description="stated risk ratio instead of a measured one [factor]")
+    cap: float | None = Field(default=None, ge=-1, le=1, description="largest change of risk that counts [share]")
+    floor: float | None = Field(default=None, ge=-1, le=1, description="smallest change of risk that counts [share]")
     adjustment: float = Field(default=0.0, gt=-1, lt=1, description="what-if: change of the risk ratio [share]")
+
+    @model_validator(mode="after")
+    def _cap_above_floor(self) -> RiskSettings:
+        if self.cap is not None and self.floor is not None and self.cap < self.floor:
+            raise ValueError(f"risk.cap: {self.cap:+.2%} is below the floor of {self.floor:+.2%}")
+        return self
 
 
 def age_sex_factor(members: Numeric, factors: Numeric) -> float:

@@ -1,0 +1,1 @@
+"""Benchmarks of the Medicare Shared Savings Program: historical, updated, adjusted, rebased; each line in sight."""

@@ -1,0 +1,250 @@
+"""Risk and large claims of a scenario with claims: what is measured, what counts, and what another choice changes."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SCENARIOS
+
+from acomodel import InputError, change, load_scenario, run
+from acomodel.budget.claimants import Claimants, compress
+from acomodel.budget.truncation import threshold_at
+from acomodel.exhibit import Exhibit
+from acomodel.workbench import large_claims_exhibits, plots, risk_exhibits, risk_plots
+from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in, threshold
+from acomodel.workbench.exhibits import Note
+from acomodel.workbench.people import read_people
+from acomodel.workbench.reduction import enrollment_type
+
+DEMO = SCENARIOS / "claims-demo.toml"
+SMALL = {
+    "claims.synthetic.members": 5000,
+    "claims.synthetic.months": 36,
+    "claims.synthetic.start": "2022-01",
+    "claims.years": [2023, 2024],
+    "claims.synthetic.seed": 7,
+    "claims.compare": False,
+}
+
+
+@pytest.fixture(scope="module")
+def small():
+    return run(change(load_scenario(DEMO), SMALL))
+
+
+def payment(small, changes):
+    return run(change(small.scenario, changes), small.tables).headline()["payment"]
+
+
+def test_an_older_group_raises_the_ratio_and_the_cap_holds_it(small):
+    measured = measured_ratio(small.scenario, small.budget.risk, printed=False)
+    assert measured > 1.03
+    assert applied_ratio(small.scenario, small.budget.risk, printed=False) == pytest.approx(1.03)
+    steps = small.budget.benchmark.steps
+    assert steps.loc["Age/sex (risk) adjustment", "factor"] == pytest.approx(1.03)
+    free = run(change(small.scenario, {"risk.cap": None}), small.tables)
+    assert free.budget.benchmark.steps.loc["Age/sex (risk) adjustment", "factor"] == pytest.approx(measured)
+    assert free.budget.benchmark.pmpm / small.budget.benchmark.pmpm == pytest.approx(measured / 1.03)
+
+
+def test_one_line_changes_the_payment(small):
+    base = small.headline()["payment"]
+    off = payment(small, {"risk.cap": None})
+    lower = payment(small, {"large_claims.threshold": 150_000.0})
+    assert off > base + 1
+    assert abs(lower - base) > 1
+
+
+def test_excess_is_taken_from_both_sides(small):
+    claims = small.tables.claims
+    over = {year: claims.excess(year, 250_000, prorate=False) for year in (2023, 2024)}
+    allowed = claims.actuals["allowed"]
+    factor = small.budget.benchmark.steps.loc["Large-claim adjustment", "factor"]
+    assert factor == pytest.approx(1 - over[2023] / allowed[2023])
+    assert small.headline()["actual"] == pytest.approx(allowed[2024] - over[2024])
+    assert removed_in(small.scenario, small.tables, 2023) == {"2024": over[2024]}
+    without = run(change(small.scenario, {"large_claims": None}), small.tables)
+    assert without.headline()["actual"] == pytest.approx(allowed[2024])
+
+
+def test_a_percentile_is_an_amount_of_the_baseline(small):
+    changed = change(small.scenario, {"large_claims.threshold": None, "large_claims.percentile": 99.0})
+    amount = threshold(changed, small.tables, 2023)
+    same = run(change(small.scenario, {"large_claims.threshold": amount}), small.tables)
+    assert run(changed, small.tables).headline()["payment"] == same.headline()["payment"]
+    words = large_claims_exhibits.large_claims(run(changed, small.tables)).note
+    assert "(the 99th percentile)" in words
+
+
+@pytest.mark.parametrize("percentile", [95.0, 97.5, 99.0, 99.9])
+def test_percentile_of_a_compressed_distribution_is_that_of_the_members(percentile):
+    rng = np.random.default_rng(5)
+    claims, months = rng.lognormal(7, 2, 4_000).round(2), rng.integers(1, 13, 4_000).astype(float)
+    whole = threshold_at(claims, percentile, months=months)
+    listed = compress(claims, months, threshold_at(claims, 90.0, months=months))
+    assert listed.at_percentile(percentile) == pytest.approx(whole)
+    again = Claimants.from_frame(listed.to_frame(), listed.floor)
+    assert again.at_percentile(percentile) == pytest.approx(whole)
+    with pytest.raises(InputError, match="known one by one above the"):
+        listed.at_percentile(80.0)
+
+
+def test_claimants_add_up_to_the_claims(small):
+    claims = small.tables.claims
+    for year in (2023, 2024):
+        listed = claims.people.claims_of(year)
+        assert listed.total == pytest.approx(claims.actuals.loc[year, "reported"], abs=0.01)
+        assert listed.member_months == pytest.approx(claims.actuals.loc[year, "member_months"])
+
+
+@pytest.mark.parametrize(
+    ("method", "measure"),
+    [
+        ({"risk.factors": "own"}, "estimated from the claims of 2023"),
+        ({"risk.method": "hcc"}, "CMS-HCC V28"),
+        ({"risk.method": "hcc", "risk.model": "V24"}, "CMS-HCC V24"),
+    ],
+)
+def test_other_measures_of_the_same_people(small, method, measure):
+    found = run(change(small.scenario, method), small.tables)
+    assert measure in found.budget.risk.measure
+    assert found.budget.risk.current > found.budget.risk.base  # the group that joins is older and sicker
+    assert any(measure in a.source for a in found.assumptions)
+    assert found.results()["results"]["risk"]["measure"] == found.budget.risk.measure
+
+
+def test_own_factors_average_1_in_their_year(small):
+    people = small.tables.claims.people
+    assert people.mean_factor(2023, people.own_factors(2023)) == pytest.approx(1.0)
+
+
+def test_a_stated_ratio_is_held_by_the_cap_too(small):
+    found = run(change(small.scenario, {"risk.ratio": 1.2}), small.tables)
+    assert found.budget.risk is None
+    assert found.budget.benchmark.steps.loc["Age/sex (risk) adjustment", "factor"] == pytest.approx(1.03)
+    assert risk_exhibits.change_in_risk(found).to_frame().loc["Ratio as stated", "Factor"] == 1.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"risk.cap": 0.01, "risk.floor": 0.02}, r"risk.cap: \+1.00% is below the floor of \+2.00%"),
+        ({"risk.base": "spring"}, "risk.base: found 'spring'; with claims, a calendar year is wanted"),
+        ({"risk.current": "1999"}, "no member of 1999 has an age and a sex in the claims; years that do: 2023, 2024"),
+        ({"risk.method": "hcc", "risk.base": "2020"}, "nobody is scored for 2020 by V28: the diagnoses of 2019"),
+        ({"large_claims.threshold": 500.0}, "a threshold of 500 is too low: in 2023 claimants are known one by one"),
+        ({"large_claims.percentile": 99.0}, "large_claims.threshold and large_claims.percentile are both given"),
+        ({"large_claims.threshold": None}, "large_claims.threshold and large_claims.percentile are both missing"),
+        ({"risk.method": "dcg"}, "risk.method: found 'dcg'; 'age_sex' or 'hcc' is wanted"),
+    ],
+)
+def test_settings_that_cannot_be(small, changes, words):
+    with pytest.raises(InputError, match=words):
+        run(change(small.scenario, changes), small.tables)
+
+
+def test_percentile_without_claims():
+    toolkit = load_scenario(SCENARIOS / "toolkit-2010.toml")
+    with pytest.raises(InputError, match="large_claims.percentile: needs claims"):
+        run(change(toolkit, {"large_claims.threshold": None, "large_claims.percentile": 99.0}))
+
+
+def test_people_are_the_same_when_read_back(small, tmp_path):
+    ours = small.tables.claims.people
+    ours.write(tmp_path)
+    again = read_people(tmp_path)
+    for name, frame in ours.frames().items():
+        pd.testing.assert_frame_equal(
+            frame.reset_index(drop=True), again.frames()[name], check_exact=True, check_dtype=False, obj=name
+        )
+    (tmp_path / "scores.csv").unlink()
+    with pytest.raises(InputError, match="scores.csv: no such file"):
+        read_people(tmp_path)
+
+
+def test_no_table_holds_a_member(small, tmp_path):
+    small.tables.claims.people.write(tmp_path)
+    text = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert "1S0" not in text  # how identifiers of the synthetic book begin
+
+
+EXHIBITS = [
+    risk_exhibits.change_in_risk,
+    risk_exhibits.measures,
+    risk_exhibits.population,
+    risk_exhibits.own_factors,
+    risk_exhibits.scores,
+    risk_exhibits.conditions,
+    risk_exhibits.prediction,
+    risk_exhibits.condition_ratios,
+    risk_exhibits.what_ifs,
+    large_claims_exhibits.large_claims,
+    large_claims_exhibits.tradeoff,
+    large_claims_exhibits.reinsurance,
+]
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda f: f.__name__)
+def test_exhibits_show_themselves(small, exhibit):
+    found = exhibit(small)
+    assert isinstance(found, Exhibit)
+    assert len(found.to_frame())
+    assert "nan" not in repr(found).lower().replace("finan", "")
+    assert found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [risk_plots.age_sex_factors, risk_plots.risk_by_year, risk_plots.predicted_deciles, risk_plots.threshold_choice],
+    ids=lambda f: f.__name__,
+)
+def test_pictures_are_drawn(small, draw):
+    made = plots.picture(draw, small, "words")
+    assert made.svg.count("<path") > 10
+
+
+def test_without_claims_there_is_nothing_to_show():
+    hackensack = run(SCENARIOS / "hackensack-2014.toml")
+    for exhibit in EXHIBITS:
+        assert exhibit(hackensack) is None or isinstance(exhibit(hackensack), Note)
+
+
+def test_what_ifs_are_the_runs_they_name(small):
+    table = risk_exhibits.what_ifs(small).to_frame()
+    assert table.loc["As in this scenario", "Payment"] == small.headline()["payment"]
+    assert table.loc["Cap on the risk ratio off", "Payment"] == payment(small, {"risk.cap": None})
+    changes = {"large_claims.threshold": 150_000.0}
+    assert table.loc["Large claims truncated at $150,000", "Payment"] == payment(small, changes)
+
+
+def test_members_of_the_highest_cost_are_shown_only_where_small_cells_may_be(small):
+    assert isinstance(risk_exhibits.high_risk(small), Note)
+    report = dataclasses.replace(small.scenario.report, show_small_cells=True)
+    open_run = dataclasses.replace(small, scenario=dataclasses.replace(small.scenario, report=report))
+    table = risk_exhibits.high_risk(open_run).to_frame()
+    assert table["Relative risk"].is_monotonic_decreasing
+    assert list(table.index[:2]) == ["Member 1", "Member 2"]
+    cost = table["Predicted annual cost"] / table["Relative risk"]
+    assert cost.max() == pytest.approx(cost.min())
+
+
+def test_few_members_are_not_counted_out(small):
+    shown = risk_exhibits.population(small).shown()
+    counts = [c for c in shown if c.startswith("Members")]
+    oldest = shown.loc[["M 65+", "F 65+"], counts].to_numpy().ravel()
+    assert set(oldest) <= {"1–10", "0"}
+
+
+def test_enrollment_types():
+    rows = pd.DataFrame(
+        {
+            "age": [40, 64, 65, 90, 70],
+            "esrd": [True, False, False, False, False],
+            "dual_status": ["02", "02", "02", "09", None],
+            "orec": "0",
+        }
+    )
+    assert enrollment_type(rows).tolist() == ["ESRD", "disabled", "aged/dual", "aged/non-dual", "aged/non-dual"]
+    plain = rows.assign(esrd=False, dual_status=None, orec=None)
+    assert set(enrollment_type(plain)) == {"all members"}
