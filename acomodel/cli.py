@@ -69,17 +69,27 @@ def _value(text: str) -> Any:
         return text
 
 
-def _write_csv(table: Any, out: Path) -> None:
-    """Write a table whole or not at all."""
+def _check_writable(out: Path) -> None:
+    """Refuse a file to write that is a folder, or in none."""
     if out.is_dir() or not out.parent.is_dir():
         wanted = "a file, not a folder, is wanted" if out.is_dir() else f"the folder {out.parent} does not exist"
         raise InputError(f"{out}: cannot be written; {wanted}.")
+
+
+def _write_whole(out: Path, save: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all."""
+    _check_writable(out)
     draft = out.with_name(f".{out.name}.partial")
     try:
-        table.to_csv(draft, index=False)
+        save(draft)
         draft.replace(out)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _write_csv(table: Any, out: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    _write_whole(out, lambda draft: table.to_csv(draft, index=False))
 
 
 def _print_json(document: Any) -> None:
@@ -168,6 +178,10 @@ def check(scenario: Path) -> None:
     if result.budget is not None:
         for note in result.budget.notes:
             click.echo(f"note: {note}")
+    if result.record is not None:
+        for item in result.record.assumptions:
+            if item.basis == "judgment" and not item.note:
+                click.echo(f"note: {item.source}")
     unsourced = [a for a in result.assumptions if a.source == "not stated"]
     for item in unsourced:
         click.echo(f"no source in [basis]: {item.note.removeprefix('setting ')} ({item.name})")
@@ -270,6 +284,71 @@ def attribute(
     _write_csv(frame.assign(**{name: frame[name].map(inert, na_action="ignore") for name in named}), out)
     click.echo(repr(found))
     click.echo(f"{out}: written")
+
+
+@main.command()
+@click.option("--diagnoses", required=True, type=click.Path(path_type=Path), help="CSV or Parquet of diagnoses.")
+@click.option("--members", required=True, type=click.Path(path_type=Path), help="CSV or Parquet of members.")
+@click.option("--model", required=True, type=click.Choice(["V22", "V24", "V28"]), help="Version of CMS-HCC.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet to write, by its suffix.")
+@click.option("--table-year", type=click.IntRange(2000, 2100), help="Year of the mapping of diagnoses.")
+@_guarded
+def hcc(diagnoses: Path, members: Path, model: str, out: Path, table_year: int | None) -> None:
+    """Risk scores of MEMBERS from their DIAGNOSES: raw, neither normalized nor adjusted for coding."""
+    import ibis
+
+    from acomodel.budget.hcc import hcc_scores
+    from acomodel.claims.sources.cells import typed
+    from acomodel.exhibit import inert
+
+    if out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{out}: found the suffix '{out.suffix}'; .csv or .parquet is wanted.")
+    if out in (diagnoses, members):
+        raise InputError(f"{out}: this is a file that is read; another name is wanted.")
+    _check_writable(out)
+    connection = ibis.duckdb.connect()
+    people = _given_columns(members, "members")
+    typed(connection.con, members, "members", people, str(members), rules="members")
+    table = connection.con.sql("FROM members").df()
+    table.attrs["source"] = str(members)
+    rows = typed(
+        connection.con,
+        diagnoses,
+        "diagnoses",
+        _given_columns(diagnoses, "diagnoses"),
+        str(diagnoses),
+        required=["member_id"],
+    )
+    click.echo(f"{rows:,} diagnoses of {len(table):,} members read", err=True)
+    found = hcc_scores(connection.table("diagnoses"), table, model, table_year=table_year)
+    frame = found.to_frame()[["member_id", "model", "raw_score", "hccs"]]
+    if out.suffix == ".csv":
+        _write_csv(frame.assign(member_id=frame["member_id"].map(inert)), out)
+    else:
+        _write_whole(out, lambda draft: frame.to_parquet(draft, index=False))
+    for finding in found.findings.itertuples():
+        click.echo(f"finding: {finding.check} ({finding.table}): {finding.what} [{finding.rows:,} rows]", err=True)
+    click.echo(repr(found), err=True)
+    click.echo(f"{out}: written", err=True)
+
+
+def _given_columns(path: Path, table: str) -> dict[str, tuple[str | None, str]]:
+    """Columns that a file gives of those a score needs, with their types; one that is unknown is an error."""
+    from acomodel.claims.sources.cells import header_of
+    from acomodel.claims.tables import columns, required
+    from acomodel.inputs import nearest
+
+    known, header = columns(table), header_of(path)
+    if unknown := [name for name in header if name not in known]:
+        raise InputError(
+            f"{path}: unknown column '{unknown[0]}' for the table '{table}'.{nearest(unknown[0], known)} "
+            f"Known: {', '.join(known)}."
+        )
+    used = [name for name in known if name != "service_date"]
+    wanted = [name for name in used if name in required(table)]
+    if missing := [name for name in wanted if name not in header]:
+        raise InputError(f"{path}: missing column '{missing[0]}'; found {', '.join(header)}.")
+    return {name: (name if name in header else None, known[name]) for name in used}
 
 
 @main.command()

@@ -313,6 +313,9 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
             if kind == "rate":
                 scale, said = _unit(printed, values, cells, float(column["fraction_below"]))
                 decisions += said
+            if kind == "adjustment" and set(values[np.isfinite(values)]) in ({0.0, 1.0}, {1.0}):
+                values = np.full(len(rows), np.nan)
+                decisions.append(f"'{printed}' holds flags and not dollars, and was left blank")
             table[name] = values / scale
             exact = kind == "count" or (kind == "rate" and scale == 1 and np.isin(values, [0, 1]).all())
             half_unit[name] = 0.0 if exact else _half_unit(values, cells) / scale

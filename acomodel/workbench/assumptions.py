@@ -6,10 +6,12 @@ import dataclasses
 import re
 from typing import Any
 
+from acomodel.budget.mssp.record import Record
 from acomodel.contract.mssp import ProgramTerms, rules_used
 from acomodel.exhibit import Assumption, Basis
-from acomodel.workbench.budget import Budget, Tables
+from acomodel.workbench.budget import Budget
 from acomodel.workbench.scenario import Scenario, settings
+from acomodel.workbench.tables import Tables
 
 _NOT_ASSUMED = (
     "name",
@@ -20,11 +22,14 @@ _NOT_ASSUMED = (
     "claims.tables",
     "claims.engine",
     "claims.compare",
+    "historical.override.",
 )
 _ZERO_IS_UNUSED = ("adjustment", "balance", "weights.own", "weights.national", "weights.regional", "weights.stated")
 
 
-def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) -> tuple[Assumption, ...]:
+def assumptions_of(
+    scenario: Scenario, tables: Tables, budget: Budget | None, record: Record | None = None
+) -> tuple[Assumption, ...]:
     """
     Every number and choice that a scenario's figures rest on.
 
@@ -36,6 +41,8 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
         The tables it reads.
     budget : Budget or None
         What the budget derived from the tables.
+    record : Record or None
+        The historical benchmark, with the rules it used and the lines stated in it.
 
     Returns
     -------
@@ -50,6 +57,10 @@ def assumptions_of(scenario: Scenario, tables: Tables, budget: Budget | None) ->
             found.append(_of_setting(scenario, tables, key, value))
     if budget is not None:
         found += _derived(budget)
+    if record is not None:
+        for item in record.assumptions:
+            key = item.note.removeprefix("setting ") if item.source == "not stated" else ""
+            found.append(dataclasses.replace(item, source=_source(scenario, key) or item.source))
     if isinstance(scenario.terms, ProgramTerms):
         for year in sorted({year.performance_year for year in scenario.years}):
             for rule in rules_used(scenario.terms, year):
@@ -94,6 +105,13 @@ def _field(scenario: Scenario, steps: list[str]) -> tuple[str, bool]:
     return field.description or steps[-1], field.get_default(call_default_factory=True) == getattr(node, steps[-1])
 
 
+def _source(scenario: Scenario, key: str) -> str:
+    """Source of a setting in `basis`, under its own key or the nearest one above it; empty where there is none."""
+    steps = key.split(".")
+    above = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
+    return next((scenario.basis[prefix] for prefix in above if prefix in scenario.basis), "")
+
+
 def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Assumption:
     """One setting as an assumption: its words and unit from the settings class, its source from `basis`."""
     steps = key.split(".")
@@ -102,8 +120,7 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
     words = re.split("[:;]", words)[0]
     if steps[0] == "years":
         words = f"{scenario.years[int(steps[1])].label}: {words}"
-    given = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
-    source = next((scenario.basis[prefix] for prefix in given if prefix in scenario.basis), "")
+    source = _source(scenario, key)
     if not source:
         source = "default of the package" if is_default else "not stated"
     note = f"setting {key}"
@@ -125,6 +142,8 @@ def _kind(steps: list[str], unit: str) -> Basis:
         return "contract"
     if steps[0] == "terms" or steps in (["large_claims", "threshold"], ["benchmark", "rounding"]):
         return "contract"
+    if steps[0] == "historical" and (unit in ("year", "number") or steps[1] in ("weights", "update")):
+        return "rule"
     judged = ("member_months", "benchmark_adjustment", "actual_adjustment")
     if unit == "table" or (steps[0] == "years" and steps[-1] not in judged):
         return "data"
@@ -134,13 +153,17 @@ def _kind(steps: list[str], unit: str) -> Basis:
 def _derived(budget: Budget) -> list[Assumption]:
     """Factors that the budget worked out from its tables."""
     found = []
-    if budget.age_sex is not None:
-        for words, value in zip(("base", "current"), budget.age_sex, strict=True):
-            text = f"Average age/sex factor of the {words} population"
-            found.append(Assumption(text, value, "factor", "data", "worked out from the demographic table"))
+    if budget.risk is not None:
+        risk = budget.risk
+        for words, period, value in (
+            ("base", risk.base_period, risk.base),
+            ("current", risk.current_period, risk.current),
+        ):
+            text = f"Average risk of the {words} population ({period})"
+            found.append(Assumption(text, value, "factor", "data", f"worked out: {risk.measure}"))
     if budget.removed is not None:
         text = "Excess of large claims taken out of the baseline"
-        found.append(Assumption(text, budget.removed, "$", "data", "worked out from the large-claim table"))
+        found.append(Assumption(text, budget.removed, "$", "data", "worked out from the claimants above the threshold"))
     for name, row in budget.benchmark.steps.iterrows():
         if str(name).startswith("Trend to"):
             text = f"{name}, all service categories"

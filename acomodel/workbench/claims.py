@@ -6,12 +6,16 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from acomodel.budget.truncation import excess
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.runoff import ALL, Completion, complete
-from acomodel.claims.study import ClaimsSettings, Study, study
+from acomodel.claims.study import ClaimsSettings, Study, open_book, read_study, study
 from acomodel.inputs import InputError
+from acomodel.workbench.people import People, read_people
+from acomodel.workbench.reduction import people_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,8 @@ class Claims:
     ----------
     study : Study
         What left the engine.
+    people : People
+        Members as counts and sums.
     completion : Completion
         Completed claims and use by month and category.
     monthly : pandas.DataFrame
@@ -33,6 +39,7 @@ class Claims:
     """
 
     study: Study
+    people: People
     completion: Completion
     monthly: pd.DataFrame
     actuals: pd.DataFrame
@@ -40,6 +47,31 @@ class Claims:
     def before(self, year: int | None) -> pd.DataFrame:
         """Monthly experience before a calendar year; all of it where none is given."""
         return self.monthly if year is None else self.monthly[self.monthly["month"].dt.year < year]
+
+    def completion_ratio(self, year: int) -> float:
+        """Completed over reported allowed claims of a calendar year. [factor]"""
+        row = self.actuals.loc[year]
+        return float(row["allowed"] / row["reported"]) if row["reported"] else 1.0
+
+    def excess(self, year: int, threshold: float, *, prorate: bool) -> float:
+        """
+        Completed claims of a calendar year above a threshold; each claimant's claims are completed alike. [$]
+
+        Raises
+        ------
+        InputError
+            The claims hold no such year, or know members one by one only above another amount.
+        """
+        listed = self.people.claims_of(year)
+        if threshold < listed.floor:
+            raise InputError(
+                f"large_claims: a threshold of {threshold:,.0f} is too low: in {year} claimants are known one by one "
+                f"above {listed.floor:,.0f}"
+            )
+        ratio = self.completion_ratio(year)
+        months = listed.months if prorate else None
+        over = excess(listed.allowed * ratio, threshold, months=months, prorate=prorate)
+        return float(np.sum(over))
 
     def fingerprint(self) -> dict[str, object]:
         """Rows, sums and a hash of the figures the experience is made of."""
@@ -74,7 +106,12 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     InputError
         Claims that cannot be read, or an ACO or year that is not in them.
     """
-    found = study(wanted, folder)
+    if wanted.tables is not None:
+        found, people = read_study(folder / wanted.tables, wanted.scope), read_people(folder / wanted.tables / "people")
+    else:
+        with open_book(wanted, folder) as dataset:
+            found, population = study(wanted, dataset)
+            people = people_of(dataset, population, wanted.years, wanted.scope)
     ours = found.experience
     exposure = ours.exposure["member_months"]
     exposure = exposure[exposure > 0]
@@ -108,7 +145,7 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
             "low": float(total["low"]) * members + bare,
             "high": float(total["high"]) * members + bare,
         }
-    return Claims(found, completion, monthly, pd.DataFrame.from_dict(rows, orient="index").rename_axis("year"))
+    return Claims(found, people, completion, monthly, pd.DataFrame.from_dict(rows, orient="index").rename_axis("year"))
 
 
 WHOLE = 4

@@ -36,7 +36,7 @@ class Bridge(Shown):
         return Exhibit("Payment, before to after", frame, {"Change": "$.", "Payment": "$."})
 
 
-_ORDER = ("claims", "experience", "risk", "large_claims", "trend", "benchmark", "terms", "years")
+_ORDER = ("claims", "experience", "risk", "large_claims", "trend", "benchmark", "historical", "terms", "years")
 
 
 def compare(before: Run, after: Run) -> Bridge:
@@ -52,7 +52,7 @@ def compare(before: Run, after: Run) -> Bridge:
     -------
     Bridge
         Parts are exchanged one after the other in the order of the chain (claims, experience, risk, large claims,
-        trend, benchmark, terms, years), each step being the payment with the parts so far exchanged.
+        trend, benchmark, historical, terms, years), each step being the payment with the parts so far exchanged.
 
     Raises
     ------

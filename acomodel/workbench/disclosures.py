@@ -69,6 +69,9 @@ def disclosures(run: Run) -> Exhibit:
         "Methods": (
             "Projection of unit cost and utilization by service category; adjustment for risk and large claims; "
             if run.budget is not None
+            else "Historical benchmark from three base years by enrollment type, brought to the risk of the "
+            "performance year, updated and adjusted; "
+            if run.record is not None
             else ""
         )
         + "settlement by the terms listed. Formulas and their sources stand in the package's docstrings.",

@@ -13,7 +13,9 @@ from acomodel.contract.mssp import ProgramTerms
 from acomodel.exhibit import Exhibit, show, suppress_small_cells
 from acomodel.outlook.sensitivity import OneWay
 from acomodel.programs import Rules
+from acomodel.workbench.adjustments import threshold
 from acomodel.workbench.model import Run
+from acomodel.workbench.record_exhibits import base_years, growth
 
 NO_BUDGET = "The scenario states its benchmark, so no budget is built here."
 
@@ -85,6 +87,14 @@ def summary(run: Run) -> Note:
                 f"It is rounded between steps as printed. With nothing rounded it is "
                 f"{show(run.budget.unrounded.pmpm, '$.')} PMPM.",
             )
+    if run.record is not None:
+        start = run.record.summary["per_capita"].iloc[0]
+        points.insert(
+            0,
+            f"The benchmark is {show(run.record.per_capita, '$.')} per person year "
+            f"({show(run.record.pmpm, '$.')} PMPM). The historical benchmark is "
+            f"{show(run.record.historical.per_capita, '$.')}, from {show(float(start), '$.')} in BY3.",
+        )
     others = [y.label for y in scenario.years if y.label != year.label]
     for label in others:
         line = run.lines().loc[label]
@@ -110,7 +120,7 @@ def terms(run: Run) -> Exhibit:
     def share(value: float | None) -> str:
         return "none" if value is None else f"{value:.4g}".rstrip() if value > 1 else f"{value:.2%}"
 
-    def threshold(value: float | str) -> str:
+    def from_size(value: float | str) -> str:
         return {"size": "by number of members (Medicare table)", "msr": "as for savings"}.get(str(value)) or share(
             float(value)
         )
@@ -138,14 +148,14 @@ def terms(run: Run) -> Exhibit:
     rows = {
         "Contract": agreed.name,
         "ACO's largest share of savings": share(agreed.sharing_rate),
-        "Savings threshold": threshold(agreed.msr),
+        "Savings threshold": from_size(agreed.msr),
         "Shared": first[agreed.share_from],
         "Quality": quality,
         "Cap on savings": _limits(agreed.savings_cap_benchmark, agreed.savings_cap_revenue),
         "ACO's share of losses": losses,
     }
     if agreed.two_sided:
-        rows["Loss threshold"] = threshold(agreed.mlr)
+        rows["Loss threshold"] = from_size(agreed.mlr)
         rows["Limit on losses"] = _limits(agreed.loss_limit_benchmark, agreed.loss_limit_revenue)
     kind = run.scenario.terms
     if isinstance(kind, ProgramTerms) and not kind.revenue_limit:
@@ -164,10 +174,20 @@ def terms(run: Run) -> Exhibit:
         rows["Sequestration"] = share(agreed.sequestration)
     large = run.scenario.large_claims
     if large is not None:
-        rows["Large claims"] = f"not counted above {_dollars(large.threshold)} a member and year"
+        rows["Large claims"] = f"not counted above {threshold_words(run)} a member and year"
     table = pd.DataFrame({"Agreed": rows}).rename_axis("Clause")
     label = run.scenario.years[position].label
     return Exhibit(f"Terms in force in {label}", table)
+
+
+def threshold_words(run: Run) -> str:
+    """Amount above which large claims do not count, with its percentile where it is taken from one."""
+    large = run.scenario.large_claims
+    assert large is not None
+    if run.budget is None:
+        return _dollars(large.threshold) if large.threshold is not None else f"the {large.percentile:g}th percentile"
+    amount = _dollars(threshold(run.scenario, run.tables, run.budget.base_year))
+    return amount if large.percentile is None else f"{amount} (the {large.percentile:g}th percentile)"
 
 
 def _limits(of_benchmark: float | None, of_revenue: float | None) -> str:
@@ -189,9 +209,9 @@ _COST_FORMATS = dict.fromkeys(("Incurred PMPM", "Cost sharing PMPM", "Allowed PM
 
 
 def experience(run: Run) -> Exhibit | Note:
-    """Baseline year: incurred, cost sharing, allowed, use and unit cost by service category."""
+    """Baseline year: incurred, cost sharing, allowed, use and unit cost by service category; or the base years."""
     if run.budget is None:
-        return Note(NO_BUDGET)
+        return base_years(run) or Note(NO_BUDGET)
     frame = run.budget.report.loc[run.budget.base_year][list(_COST)].rename(columns=_COST)
     frame = frame.rename_axis("Service category").dropna(axis=1, how="all")
     summed = [c for c in frame if c.endswith("PMPM") and c != "Use PMPM"]
@@ -200,9 +220,9 @@ def experience(run: Run) -> Exhibit | Note:
 
 
 def trends(run: Run) -> Exhibit | Note | None:
-    """Trend factors from year to year."""
+    """Trend factors from year to year, or growth by enrollment type."""
     if run.budget is None:
-        return None
+        return growth(run)
     if run.budget.history is None:
         return Note("One year of experience shows no trend.")
     names = {"cost_trend": "Unit cost", "utilization_trend": "Use", "allowed_trend": "Allowed"}
@@ -272,11 +292,11 @@ def projection(run: Run) -> Exhibit | None:
     return Exhibit("Projected cost and use, before risk and large-claim adjustments", frame, formats)
 
 
-def demographics(run: Run) -> Exhibit | Note:
-    """Members by age and sex in both periods; cells of 1 to 10 members are not shown."""
+def demographics(run: Run) -> Exhibit | None:
+    """Members of a demographic table by age and sex in both periods; cells of 1 to 10 members are not shown."""
     table, risk = run.tables.demographics, run.scenario.risk
-    if table is None or risk is None or run.budget is None or run.budget.age_sex is None:
-        return Note("No change in the population's risk is taken from demographics.")
+    if table is None or risk is None or run.budget is None or run.budget.risk is None:
+        return None
     cells = table.set_index(["age_band", "sex", "period"])["members"].unstack("period")[[risk.base, risk.current]]
     order = pd.MultiIndex.from_frame(table[["age_band", "sex"]].drop_duplicates())
     cells = cells.reindex(order)
@@ -285,7 +305,7 @@ def demographics(run: Run) -> Exhibit | Note:
     shown = pd.DataFrame({f"Members {p}": suppress_small_cells(cells[p]) if hide else cells[p] for p in cells})
     shown.insert(0, "Factor", factor)
     shown.index = pd.Index([f"{band}, {sex}" for band, sex in order], name="Age and sex")
-    base, current = run.budget.age_sex
+    base, current = run.budget.risk.base, run.budget.risk.current
     note = (
         f"Average factor {base:.4f} in {risk.base} and {current:.4f} in {risk.current}: ratio {current / base:.4f} "
         "unrounded."
@@ -293,9 +313,12 @@ def demographics(run: Run) -> Exhibit | Note:
     return Exhibit("Age/sex factors", shown, {"Factor": "0.000"} | dict.fromkeys(shown.columns[1:], "#"), note)
 
 
-def benchmark(run: Run) -> Exhibit | None:
-    """Steps from baseline to benchmark."""
-    return None if run.budget is None else run.budget.benchmark.exhibit()
+def benchmark(run: Run) -> Exhibit | Note:
+    """Steps from baseline or base years to benchmark, or the benchmarks as stated."""
+    if run.made is not None:
+        return run.made.exhibit()
+    stated = [f"{label}: {_dollars(value)}" for label, value in run.lines()["benchmark"].items()]
+    return Note("Benchmarks are taken as stated.", stated)
 
 
 def rounding(run: Run) -> Note | None:
@@ -343,7 +366,7 @@ def outcomes(run: Run) -> Exhibit:
 
 def one_way(run: Run, line: str = "payment") -> Exhibit | Note:
     """One figure at the low and the high of each assumption."""
-    if line == "benchmark_pmpm" and run.budget is None:
+    if line == "benchmark_pmpm" and run.made is None:
         return Note(NO_BUDGET)
     result = run.one_way(line)
     if line == "benchmark_pmpm":  # what moves spending or the contract does not move the benchmark

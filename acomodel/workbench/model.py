@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import sys
@@ -9,23 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from acomodel import __version__
-from acomodel.budget.truncation import excess_by_period
+from acomodel.budget.benchmark import Benchmark
+from acomodel.budget.mssp.record import Record, benchmark_of_record
 from acomodel.contract.mssp import ProgramTerms
 from acomodel.contract.settlement import LINES, Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.outlook.sensitivity import OneWay, one_way, two_way
+from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in
 from acomodel.workbench.assumptions import assumptions_of
-from acomodel.workbench.budget import Budget, Tables, make_budget, read_tables, table_files
+from acomodel.workbench.budget import Budget, make_budget
 from acomodel.workbench.ranges import default_grid, default_ranges
 from acomodel.workbench.scenario import Scenario, change, load_scenario
+from acomodel.workbench.tables import Tables, read_tables, table_files
 from acomodel.workbench.years import check_years, given, months_of, seen_in_claims
 
 
@@ -41,13 +45,15 @@ class Run(Shown):
     tables : Tables
         The tables it read.
     budget : Budget or None
-        Chain from experience to benchmark; None where the benchmark is stated.
+        Chain from experience to benchmark; None where the benchmark is stated or historical.
     terms : tuple of Terms
         Contract in force in each year.
     settlement : Settlement
         Every line, one entry for each year.
     assumptions : tuple of Assumption
         Every number and choice, with its source.
+    record : Record or None
+        Historical benchmark of the programme; None where there is none.
     """
 
     scenario: Scenario
@@ -56,6 +62,12 @@ class Run(Shown):
     terms: tuple[Terms, ...]
     settlement: Settlement
     assumptions: tuple[Assumption, ...]
+    record: Record | None = None
+
+    @property
+    def made(self) -> Benchmark | Record | None:
+        """The benchmark that is worked out, projected or historical; None where it is stated."""
+        return self.record if self.budget is None else self.budget.benchmark
 
     @property
     def labels(self) -> list[str]:
@@ -147,9 +159,7 @@ class Run(Shown):
                 "report": _records(budget.report),
                 "trends": [] if budget.history is None else _records(budget.history),
             }
-            figures["risk"] = (
-                None if budget.age_sex is None else {"base": budget.age_sex[0], "current": budget.age_sex[1]}
-            )
+            figures["risk"] = self._risk(budget)
             figures["large_claims"] = {"removed": budget.removed}
             figures["projection"] = _records(budget.projection)
             figures["benchmark"] = {
@@ -161,6 +171,19 @@ class Run(Shown):
                 "steps": _records(budget.benchmark.steps),
                 "unrounded_pmpm": budget.unrounded.pmpm,
                 "notes": list(budget.notes),
+            }
+        elif self.record is not None:
+            months = months_of(self.scenario, self.tables, self.scenario.headline())
+            figures["benchmark"] = {
+                "year": self.scenario.historical.year if self.scenario.historical else None,
+                "pmpm": self.record.pmpm,
+                "per_capita": self.record.per_capita,
+                "historical_per_capita": float(self.record.historical.per_capita),
+                "total": self.record.pmpm * months if months else None,
+                "member_months": months,
+                "update": self.record.method,
+                "steps": _records(self.record.summary),
+                "stages": self.record.figures(),
             }
         else:
             head = self.scenario.headline()
@@ -192,6 +215,17 @@ class Run(Shown):
             "manifest": self.manifest(),
         }
 
+    def _risk(self, budget: Budget) -> dict[str, Any] | None:
+        """Risk of both periods, and what of its change counts."""
+        if self.scenario.risk is None:
+            return None
+        printed = budget.benchmark.rounding == "printed"
+        found = {} if budget.risk is None else dataclasses.asdict(budget.risk)
+        return found | {
+            "measured_ratio": measured_ratio(self.scenario, budget.risk, printed=printed),
+            "applied_ratio": applied_ratio(self.scenario, budget.risk, printed=printed),
+        }
+
     def manifest(self) -> dict[str, Any]:
         """Versions and data behind the figures."""
         packages = {p: version(p) for p in ("numpy", "pandas", "scipy", "statsmodels", "pydantic")}
@@ -219,7 +253,21 @@ def _jsonable(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def figures_of(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[Terms, ...], Settlement]:
+class Figures(NamedTuple):
+    """The chain of a scenario worked out: a projected or historical benchmark, terms by year, settlement."""
+
+    budget: Budget | None
+    terms: tuple[Terms, ...]
+    settlement: Settlement
+    record: Record | None = None
+
+    @property
+    def made(self) -> Benchmark | Record | None:
+        """The benchmark that is worked out; None where it is stated."""
+        return self.record if self.budget is None else self.budget.benchmark
+
+
+def figures_of(scenario: Scenario, tables: Tables) -> Figures:
     """The chain once: budget, terms of each year, settlement of all years in one call; faults name the scenario."""
     try:
         return _figures(scenario, tables)
@@ -229,19 +277,13 @@ def figures_of(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple
         raise InputError(f"{scenario.path}: {error}") from None
 
 
-def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[Terms, ...], Settlement]:
-    budget = make_budget(scenario, tables)
+def _figures(scenario: Scenario, tables: Tables) -> Figures:
+    budget, record = make_budget(scenario, tables), None
+    if scenario.historical is not None and tables.base_years is not None and tables.type_growth is not None:
+        record = benchmark_of_record(scenario.historical, tables.base_years, tables.type_growth)
     kind = scenario.terms
     terms = tuple(kind.in_year(y.performance_year) if isinstance(kind, ProgramTerms) else kind for y in scenario.years)
-    removed: dict[str, float] = {}
-    if scenario.large_claims is not None and tables.large_claims is not None:
-        removed = excess_by_period(tables.large_claims, scenario.large_claims.threshold).to_dict()
-        unknown = set(removed) - {"baseline"} - {y.label for y in scenario.years}
-        if unknown:
-            raise InputError(
-                f"{scenario.folder / tables.files['large_claims']}: period '{sorted(unknown)[0]}' is neither "
-                f"'baseline' nor the label of a settlement year ({', '.join(y.label for y in scenario.years)})."
-            )
+    removed = removed_in(scenario, tables, None if budget is None else budget.base_year)
     benchmark, actual = [], []
     for position, year in enumerate(scenario.years):
         seen = seen_in_claims(tables, year)
@@ -251,8 +293,11 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
         elif year.benchmark_pmpm is not None:
             agreed = year.benchmark_pmpm * months
         else:
-            assert budget is not None
-            agreed = budget.benchmark.pmpm * months
+            made = record if budget is None else budget.benchmark
+            assert made is not None
+            if math.isnan(months):
+                raise InputError(f"years: '{year.label}' has no member_months, and the table of growth no person_years")
+            agreed = made.pmpm * months
         if year.actual is not None:
             spent = year.actual
         else:
@@ -268,19 +313,17 @@ def _figures(scenario: Scenario, tables: Tables) -> tuple[Budget | None, tuple[T
         if missing and len(missing) < len(values):
             raise InputError(f"{scenario.path}: years: '{missing[0]}' gives no {name}, as other years do.")
         gathered[name] = None if missing else np.array(values)
-    return budget, terms, settle(np.array(benchmark), np.array(actual), terms, **gathered)
+    settlement = settle(np.array(benchmark), np.array(actual), terms, **gathered)
+    return Figures(budget, terms, settlement, record)
 
 
-def headline_value(
-    scenario: Scenario, figures: tuple[Budget | None, tuple[Terms, ...], Settlement], line: str
-) -> float:
+def headline_value(scenario: Scenario, figures: Figures, line: str) -> float:
     """One figure of the headline year."""
-    budget, _, settlement = figures
     if line == "benchmark_pmpm":
-        if budget is None:
+        if figures.made is None:
             raise InputError(f"{scenario.path}: the benchmark is stated in dollars; there is no PMPM to show.")
-        return budget.benchmark.pmpm
-    return float(np.asarray(getattr(settlement, line))[scenario.headline()])
+        return figures.made.pmpm
+    return float(np.asarray(getattr(figures.settlement, line))[scenario.headline()])
 
 
 def run(scenario: Scenario | str | Path, tables: Tables | None = None) -> Run:
@@ -311,8 +354,9 @@ def run(scenario: Scenario | str | Path, tables: Tables | None = None) -> Run:
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario)
     tables = read_tables(scenario) if tables is None else tables
-    budget, terms, settlement = figures_of(scenario, tables)
-    return Run(scenario, tables, budget, terms, settlement, assumptions_of(scenario, tables, budget))
+    found = figures_of(scenario, tables)
+    assumptions = assumptions_of(scenario, tables, found.budget, found.record)
+    return Run(scenario, tables, found.budget, found.terms, found.settlement, assumptions, found.record)
 
 
 def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
@@ -329,7 +373,7 @@ def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        One row per variant: the settings, then `benchmark_pmpm` where there is a budget, `benchmark`,
+        One row per variant: the settings, then `benchmark_pmpm` where one is made, `benchmark`,
         `actual`, `savings_rate`, `msr`, `earned` and `payment` of the headline year.
 
     Raises
@@ -353,7 +397,7 @@ def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFra
             tables[sources] = read_tables(variant)
         figures = figures_of(variant, tables[sources])
         lines = [
-            *(["benchmark_pmpm"] if figures[0] is not None else []),
+            *(["benchmark_pmpm"] if figures.made is not None else []),
             "benchmark",
             "actual",
             "savings_rate",

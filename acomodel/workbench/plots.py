@@ -74,13 +74,15 @@ def picture(
     Returns
     -------
     Picture or None
-        None for a chart of a budget where the benchmark is stated.
+        None for a chart of a budget where the benchmark is stated, or of claims where none are read.
     """
-    if run.budget is None and draw in (benchmark_steps, trend):
+    if (run.made is None and draw is benchmark_steps) or (run.budget is None and draw is trend):
         return None
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        draw(run, ax=figure.add_subplot())
+        drawn = draw(run, ax=figure.add_subplot())
+        if not drawn.axison and run.tables.claims is None:
+            return None
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
@@ -120,14 +122,15 @@ def waterfall(ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: t
     low, high = ax.get_ylim()
     for position, top, amount in tops:
         text = show(float(amount) * scale, style)
-        ax.text(position, top + 0.012 * (high - low), text, ha="center", va="bottom", fontsize=8.5)
+        ax.annotate(text, (position, top), (0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=8.5)
     ax.set_ylim(low, high + 0.08 * (high - low))
     ax.axhline(0, color=GREY, lw=0.8)
-    ax.set_xticks(positions, [_wrapped(str(name)) for name in steps.index], fontsize=8.5)
+    width, size = min(14, 90 // len(steps)), 8.5 if len(steps) < 9 else 7.8
+    ax.set_xticks(positions, [_wrapped(str(name), width) for name in steps.index], fontsize=size)
     return ax
 
 
-def _wrapped(text: str, width: int = 14) -> str:
+def _wrapped(text: str, width: int) -> str:
     """Label broken into short lines at spaces."""
     lines = [""]
     for word in text.split(" "):
@@ -139,13 +142,13 @@ def _wrapped(text: str, width: int = 14) -> str:
 
 
 def benchmark_steps(run: Run, ax: Axes | None = None) -> Axes:
-    """Waterfall from baseline PMPM to benchmark PMPM; an empty frame with a note where there is no budget."""
+    """Waterfall from baseline PMPM to benchmark PMPM; an empty frame with a note where none is built."""
     ax = axes_of(ax)
-    if run.budget is None:
+    if run.made is None:
         return nothing(ax, "The benchmark is stated, not built.")
-    steps = run.budget.benchmark.steps
+    steps = run.made.to_frame()
     bars = steps["change"].copy()
-    bars.loc["Benchmark"] = run.budget.benchmark.pmpm
+    bars.loc["Benchmark"] = run.made.pmpm
     totals = (str(steps.index[0]), "Benchmark")
     waterfall(ax, bars, scale=1.0, style="$.", totals=totals)
     levels = steps["pmpm"].to_numpy()
@@ -156,7 +159,8 @@ def benchmark_steps(run: Run, ax: Axes | None = None) -> Axes:
         ax.set_ylabel(f"$ PMPM; the axis starts at {show(float(bottom), '$')}")
     else:
         ax.set_ylabel("$ PMPM")
-    ax.set_title(f"Benchmark {run.scenario.benchmark.year if run.scenario.benchmark else ''}, step by step")
+    of = run.scenario.benchmark or run.scenario.historical
+    ax.set_title(f"Benchmark {of.year if of else ''}, step by step")
     return ax
 
 

@@ -17,12 +17,20 @@ def default_ranges(scenario: Scenario) -> list[Range]:
     if scenario.risk is not None:
         base = scenario.risk.adjustment
         ranges.append(Range("risk.adjustment", base - 0.01, base + 0.01, "Risk ratio, ± 1 %"))
+    if scenario.historical is not None:
+        base = scenario.historical.adjustment
+        ranges.append(Range("historical.adjustment", base - 0.01, base + 0.01, "Historical benchmark, ± 1 %"))
+        weight = scenario.historical.national_weight
+        if weight is not None:
+            low, high = max(0.0, weight - 0.1), min(1.0, weight + 0.1)
+            ranges.append(Range("historical.national_weight", low, high, "Weight of national growth, ± 10 points"))
+    built = scenario.trend is not None or scenario.historical is not None
     for name, words in (
         ("benchmark_adjustment", "Benchmark, ± 1 %"),
         ("actual_adjustment", "Actual spending, ± 2 %"),
     ):
         base, step = getattr(year, name), 0.02 if name.startswith("actual") else 0.01
-        if name != "benchmark_adjustment" or scenario.trend is None:
+        if name != "benchmark_adjustment" or not built:
             ranges.append(Range(f"years.{at}.{name}", base - step, base + step, words))
     terms = scenario.terms
     if year.quality_score is not None:
@@ -40,4 +48,5 @@ def default_grid(scenario: Scenario) -> Grid:
     steps = [-0.02, -0.01, 0.0, 0.01, 0.02]
     actual = [-0.06, -0.04, -0.02, 0.0, 0.02, 0.04]
     row = "trend.adjustment" if scenario.trend is not None else f"years.{at}.benchmark_adjustment"
+    row = "historical.adjustment" if scenario.historical is not None else row
     return Grid(row, steps, f"years.{at}.actual_adjustment", actual)

@@ -20,10 +20,10 @@ from typing import Any
 from acomodel import __version__
 from acomodel.exhibit import inert
 from acomodel.inputs import InputError
-from acomodel.workbench.budget import TABLE_SETTINGS, table_files
 from acomodel.workbench.exhibits import key_figures, summary
 from acomodel.workbench.model import Run, run
 from acomodel.workbench.scenario import Scenario, change, load_scenario
+from acomodel.workbench.tables import TABLE_SETTINGS, table_files
 
 CHAPTERS = {
     "10-proposal": "Proposal",
@@ -244,6 +244,7 @@ def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
     places = {TABLE_SETTINGS[table]: f"inputs/{table}.csv" for table in named}
     if result.tables.claims is not None:
         result.tables.claims.study.write(stage / "inputs" / "claims")
+        result.tables.claims.people.write(stage / "inputs" / "claims" / "people")
         places["claims.tables"] = "inputs/claims"
     moved = change(scenario, places) if places else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")
@@ -282,7 +283,7 @@ def _write_pages(stage: Path, result: Run) -> None:
     scenario = result.scenario
     common = {"title": scenario.title, "client": scenario.report.client, "name": scenario.name, "version": __version__}
     for name, heading in _chapters(result).items():
-        body, _ = exporter.from_filename(str(stage / "notebooks" / f"{name}.ipynb"))
+        body, _ = exporter.from_notebook_node(_without_empty_sections(stage / "notebooks" / f"{name}.ipynb"))
         body = re.sub(r"<h1.*?</h1>", "", body, count=1, flags=re.S)
         body = re.sub(r' id="cell-id=[^"]*"', "", body)
         found = re.findall(r'<h2 id="([^"]+)"[^>]*>(.*?)<a class="anchor-link"', body, flags=re.S)
@@ -299,11 +300,30 @@ def _write_pages(stage: Path, result: Run) -> None:
     )
 
 
+def _without_empty_sections(path: Path) -> Any:
+    """Executed notebook without the sections that have nothing to show for this scenario."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    kept: list[Any] = []
+    section: list[Any] = []
+    for cell in [*notebook.cells, None]:
+        if cell is None or (cell.cell_type == "markdown" and cell.source.startswith("## ")):
+            code = [c for c in section if c.cell_type == "code"]
+            headed = bool(section) and section[0].cell_type == "markdown" and section[0].source.startswith("## ")
+            if not (headed and code) or any(c.outputs for c in code):
+                kept += section
+            section = []
+        section.append(cell)
+    notebook.cells = kept
+    return notebook
+
+
 def _chapters(result: Run) -> dict[str, str]:
-    """Chapters of a report: attribution needs claims, the trend months, the budget experience."""
+    """Chapters of a report: attribution needs claims, the trend months, the budget experience or base years."""
     wanted = {
         "1-attribution": result.tables.claims is not None,
-        "2-budget": result.budget is not None,
+        "2-budget": result.made is not None,
         "3-trend": result.budget is not None and result.tables.monthly is not None,
     }
     return {name: words for name, words in CHAPTERS.items() if wanted.get(name, True)}

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, Validat
 from pydantic.dataclasses import dataclass
 
 from acomodel.budget.benchmark import BenchmarkSettings
+from acomodel.budget.mssp.record import HistoricalSettings
 from acomodel.budget.projection import TrendSettings
 from acomodel.budget.risk import RiskSettings
 from acomodel.budget.truncation import LargeClaimSettings
@@ -122,7 +123,7 @@ class Scenario:
     Everything a run needs, as frozen settings; `change` makes another one.
 
     The chain may be entered at claims (`claims`), at experience tables (`experience`, `risk`, `large_claims`, `trend`,
-    `benchmark`) or at a stated benchmark in `years`.
+    `benchmark`), at base years (`historical`) or at a stated benchmark in `years`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="short name, also of the report's folder")
@@ -138,6 +139,7 @@ class Scenario:
     large_claims: LargeClaimSettings | None = Field(default=None, description="treatment of large claims")
     trend: TrendSettings | None = Field(default=None, description="trend to the contract year")
     benchmark: BenchmarkSettings | None = Field(default=None, description="the budget's contract year")
+    historical: HistoricalSettings | None = Field(default=None, description="historical benchmark of the programme")
     outcomes: OutcomeSettings = Field(default_factory=lambda: OutcomeSettings(), description="outcomes shown")
     sensitivity: SensitivitySettings = Field(
         default_factory=lambda: SensitivitySettings(), description="assumptions moved"
@@ -149,6 +151,7 @@ class Scenario:
     def _chain(self) -> Scenario:
         parts = {"experience": self.experience, "trend": self.trend, "benchmark": self.benchmark}
         given = [name for name, part in parts.items() if part is not None]
+        self._one_benchmark(given)
         if given and len(given) < len(parts):
             lacking = ", ".join(name for name in parts if name not in given)
             raise ValueError(f"a budget needs the tables experience, trend and benchmark; missing: {lacking}")
@@ -162,11 +165,13 @@ class Scenario:
             raise ValueError(f"years: the label '{twice[0]}' stands twice")
         for year in self.years:
             if year.benchmark is None and year.benchmark_pmpm is None:
-                if self.benchmark is None:
+                made = self.benchmark or self.historical
+                if made is None:
                     raise ValueError(f"years: '{year.label}' has no benchmark, and there is no budget to take it from")
-                if self.benchmark.year != year.performance_year:
+                if made.year != year.performance_year:
+                    kind = "budget" if self.benchmark is not None else "historical benchmark"
                     raise ValueError(
-                        f"years: '{year.label}' has no benchmark; the budget is for {self.benchmark.year}, "
+                        f"years: '{year.label}' has no benchmark; the {kind} is for {made.year}, "
                         f"not {year.performance_year}"
                     )
             if year.actual is None and year.actual_pmpm is None and self.claims is None:
@@ -175,6 +180,19 @@ class Scenario:
             if year.actual_pmpm is not None and not (exposed and (year.member_months or self.benchmark)):
                 raise ValueError(f"years: '{year.label}' gives actual_pmpm without member_months")
         return self
+
+    def _one_benchmark(self, budget: list[str]) -> None:
+        """Refuse a historical benchmark beside a projected one, or of another agreement than the terms."""
+        if self.historical is None:
+            return
+        beside = [*budget, *(name for name in ("claims", "risk") if getattr(self, name) is not None)]
+        if beside:
+            raise ValueError(f"historical: [{beside[0]}] is given beside it; one way to a benchmark is wanted")
+        began = self.terms.agreement_start if isinstance(self.terms, ProgramTerms) else None
+        if began is not None and began != self.historical.agreement_start:
+            raise ValueError(
+                f"historical.agreement_start: found {self.historical.agreement_start}; terms.agreement_start is {began}"
+            )
 
     @property
     def folder(self) -> Path:
@@ -187,10 +205,11 @@ class Scenario:
         return isinstance(self.terms, ProgramTerms)
 
     def headline(self) -> int:
-        """Position of the year the report leads with: the budget's year, else the last."""
-        if self.benchmark is not None:
+        """Position of the year the report leads with: that of the benchmark that is made, else the last."""
+        made = self.benchmark or self.historical
+        if made is not None:
             for position, year in enumerate(self.years):
-                if year.performance_year == self.benchmark.year:
+                if year.performance_year == made.year:
                     return position
         return len(self.years) - 1
 
@@ -312,6 +331,8 @@ def settings(scenario: Scenario) -> dict[str, Any]:
         elif isinstance(value, list) and value and dataclasses.is_dataclass(value[0]):
             for position, item in enumerate(value):
                 walk(f"{prefix}.{position}", item)
+        elif _takes_any_key(prefix.split(".")) and value:
+            flat.update({f"{prefix}.{name}": stated for name, stated in value.items()})
         else:
             flat[prefix] = value
 
@@ -319,17 +340,22 @@ def settings(scenario: Scenario) -> dict[str, Any]:
     flat.pop("path"), flat.pop("basis")
     prefixes = {".".join(k.split(".")[:n]) for k in flat for n in range(1, k.count(".") + 2)}
     for key in scenario.basis:
-        if key not in prefixes:
+        if key not in prefixes and not _takes_any_key(key.split(".")):
             raise InputError(f"{scenario.path}: basis: '{key}' is no setting.{nearest(key, prefixes)}")
     moved = [r.key for r in scenario.sensitivity.one_way]
     if scenario.sensitivity.two_way:
         moved += [scenario.sensitivity.two_way.row, scenario.sensitivity.two_way.column]
     for key in moved:
-        if key not in flat:
+        if key not in flat and not _takes_any_key(key.split(".")):
             raise InputError(
                 f"{scenario.path}: sensitivity: '{key}' is no setting of the scenario.{nearest(key, flat)}"
             )
     return flat
+
+
+def _takes_any_key(steps: list[str]) -> bool:
+    """Whether a table's keys are names of lines and not settings."""
+    return steps[:2] == ["historical", "override"]
 
 
 def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
@@ -368,13 +394,15 @@ def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
                     raise InputError(f"{scenario.path}: '{key}': there is no number {step}; {len(node)} are given.")
                 node = node[int(step)]
             elif isinstance(node, dict):
-                if step not in node and step not in known_beside(Scenario, steps[: steps.index(step) + 1], tables):
-                    known = known_beside(Scenario, steps[: steps.index(step) + 1], tables)
-                    raise InputError(f"{scenario.path}: unknown key '{key}'.{nearest(step, known)}")
+                here = steps[: steps.index(step) + 1]
+                if step not in node and not _takes_any_key(here) and step not in known_beside(Scenario, here, tables):
+                    hint = nearest(step, known_beside(Scenario, here, tables))
+                    raise InputError(f"{scenario.path}: unknown key '{key}'.{hint}")
                 node = node.setdefault(step, {})
         if not isinstance(node, dict):
             raise InputError(f"{scenario.path}: '{key}' is no setting that can be changed.")
-        if steps[-1] not in known_beside(Scenario, steps, tables) and steps[:-1] != ["basis"]:
+        free = steps[:-1] == ["basis"] or _takes_any_key(steps[:-1])
+        if not free and steps[-1] not in known_beside(Scenario, steps, tables):
             raise InputError(
                 f"{scenario.path}: unknown key '{key}'.{nearest(steps[-1], known_beside(Scenario, steps, tables))}"
             )

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from acomodel.inputs import InputError, nearest, read_text
-from acomodel.workbench.budget import table_files
 from acomodel.workbench.scenario import load_scenario
+from acomodel.workbench.tables import table_files
 
 
 def new_scenario(name: str, template: str, folder: Path) -> Path:

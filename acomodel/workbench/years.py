@@ -9,8 +9,8 @@ import pandas as pd
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
 from acomodel.rates import MONTHS
-from acomodel.workbench.budget import Tables
 from acomodel.workbench.scenario import Scenario, YearSettings
+from acomodel.workbench.tables import Tables
 
 
 def check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) -> None:
@@ -46,12 +46,15 @@ def seen_in_claims(tables: Tables, year: YearSettings) -> pd.Series:
 
 
 def months_of(scenario: Scenario, tables: Tables, position: int) -> float | None:
-    """Exposure of a year: as stated, that of its claims, else of the budget."""
+    """Exposure of a year: as stated, that of its claims or its table of growth, else of the budget."""
     year = scenario.years[position]
     if year.member_months is not None:
         return year.member_months
     if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
         return float(tables.claims.actuals.loc[year.performance_year, "member_months"])
+    if scenario.historical is not None and year.performance_year == scenario.historical.year:
+        counted = tables.person_years()
+        return None if counted is None else counted * MONTHS
     return tables.exposure(scenario)
 
 

@@ -421,21 +421,91 @@ def test_means_are_one_within_each_enrollment_type():
         renormalize([1.0, 1.0], [1.0], ["y", "x"])
 
 
-def test_a_table_of_an_engine_gives_the_same_as_a_frame():
+def in_engine(diagnoses):
+    """The same rows as a table of DuckDB."""
     import ibis
 
-    diagnoses, members = population(400, "V28", seed=4)
-    diagnoses["eligible"] = np.random.default_rng(1).choice([True, False, None], len(diagnoses))
-    frame = hcc_scores(diagnoses, members)
-    text = diagnoses.assign(eligible=diagnoses["eligible"].astype("boolean"))
     connection = ibis.duckdb.connect()
-    connection.con.register("given", text)
+    connection.con.register("given", diagnoses)
     connection.con.execute("CREATE TABLE diagnoses AS FROM given")
-    table = connection.table("diagnoses")
-    engine = hcc_scores(table, members)
-    pd.testing.assert_frame_equal(frame.frame, engine.frame, check_exact=True)
-    pd.testing.assert_frame_equal(frame.findings, engine.findings)
-    assert "not-eligible" in set(frame.findings["check"])
+    return connection.table("diagnoses")
+
+
+def as_categories(diagnoses, more):
+    """The same rows with categorical columns, categories in another order, some of which no row has."""
+    found = diagnoses.copy()
+    for name in ("member_id", "code"):
+        held = found[name].dropna().unique()[::-1]
+        found[name] = pd.Categorical(found[name], [*[c for c in more if c not in held], *held])
+    return found
+
+
+def outcome(diagnoses, members, model):
+    """Scores, findings and explanations, or the message."""
+    try:
+        found = hcc_scores(diagnoses, members, model)
+    except InputError as error:
+        return str(error)
+    told = pd.concat([found.explain(member) for member in found.frame["member_id"][:2]])
+    return [table.to_dict("list") for table in (found.frame, found.findings, told)]
+
+
+@st.composite
+def untidy_books(draw):
+    """Books with members unknown or missing, codes of all kinds, and rows that do not count."""
+    diagnoses, people = draw(books())
+    more = st.tuples(
+        st.sampled_from(["M0", "M1", "X9", "", None]),
+        st.sampled_from(["", None, " e11.9", "XX", "25000", "I50.9", "D66", "C50011", "'"]),
+    )
+    rows = draw(st.lists(more, max_size=8))
+    diagnoses = pd.concat([diagnoses, pd.DataFrame(rows, columns=["member_id", "code"], dtype="str")])
+    if draw(st.booleans()):
+        diagnoses = diagnoses[diagnoses["code"].isin(["", "XX", "25000"]) | ~diagnoses["member_id"].isin(["M0", "M1"])]
+    counts = draw(st.sampled_from([[True], [True, None], [True, False, None]]))
+    eligible = draw(st.lists(st.sampled_from(counts), min_size=len(diagnoses), max_size=len(diagnoses)))
+    return diagnoses.assign(eligible=pd.array(eligible, dtype="boolean")), people
+
+
+@given(untidy_books(), st.sampled_from(MODELS), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_frames_categories_and_engines_give_the_same(book, model, seed):
+    diagnoses, members = book
+    wanted = outcome(diagnoses, members, model)
+    shuffled = pd.concat([diagnoses[:3], diagnoses]).sample(frac=1, random_state=seed)
+    categories = as_categories(diagnoses, ["M3", "X7", "25001", "", "I509"])
+    assert outcome(categories, members, model) == wanted
+    assert outcome(in_engine(diagnoses), members, model) == wanted
+    assert outcome(in_engine(shuffled), members, model) == outcome(shuffled, members, model)
+    if isinstance(wanted, list):
+        again = outcome(as_categories(shuffled, []), members, model)
+        assert again[::2] == wanted[::2]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_table_of_an_engine_gives_the_same_as_a_frame_across_blocks(model, monkeypatch):
+    monkeypatch.setattr("acomodel.budget.hcc.BLOCK", 128)
+    monkeypatch.setattr("acomodel.budget.hcc_diagnoses.CHUNK", 1000)
+    diagnoses, members = coded_population(1000, model, seed=4)
+    diagnoses["eligible"] = np.random.default_rng(1).choice([True, False, None], len(diagnoses))
+    diagnoses = diagnoses[diagnoses["eligible"].isna() | (diagnoses.index % 3 > 0)]
+    members = members.drop(index=[5, 500])
+    coded = hcc_scores(diagnoses, members, model)
+    text = diagnoses.astype({"member_id": "str", "code": "str", "eligible": "boolean"})
+    monkeypatch.undo()
+    for other in (in_engine(text), text, diagnoses.sample(frac=1, random_state=1)):
+        found = hcc_scores(other, members, model)
+        pd.testing.assert_frame_equal(coded.frame, found.frame, check_exact=True)
+        pd.testing.assert_frame_equal(coded.findings, found.findings)
+    assert {"not-eligible", "member-unknown", "code-blank"} <= set(coded.findings["check"])
+
+
+def test_a_frame_is_not_changed_by_its_scoring():
+    diagnoses, members = coded_population(200, "V28")
+    before = diagnoses.copy(deep=True), members.copy(deep=True)
+    hcc_scores(diagnoses, members)
+    pd.testing.assert_frame_equal(diagnoses, before[0])
+    pd.testing.assert_frame_equal(members, before[1])
 
 
 def test_findings_are_named_and_counted():

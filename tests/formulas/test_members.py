@@ -88,6 +88,12 @@ def test_who_was_assigned_the_year_before_is_continuing():
     assert found["continuing"].to_dict() == {(2022, "old"): False, (2023, "new"): False, (2023, "old"): True}
 
 
+def test_a_line_that_says_nothing_of_capitation_counts():
+    lines = [line("2023-03-01", claim_id=str(n), capitated=c) for n, c in enumerate((None, False, True))]
+    data = dataset(claims=lines)
+    assert member_years(data, everyone(data, [2023]), [2023])["allowed"].tolist() == [200.0]
+
+
 def test_diagnoses_of_a_year_count_once_and_only_if_eligible():
     rows = [
         {"member_id": "m", "code": "E119", "service_date": "2022-01-01"},
