@@ -297,7 +297,10 @@ def test_results_and_assumptions_hold_every_line(scenario):
 
 def test_exhibits_show_the_record_and_nothing_without_one(scenario):
     result, other = run(scenario), run(SCENARIOS / "hackensack-2014.toml")
-    for name in ("base_years", "growth", "risk", "historical", "adjusted", "updated", "settled"):
+    assert record_exhibits.adjusted(result) is None
+    moved = run(change(scenario, {"historical.regional_adjustment": 40.0}))
+    assert "Regional adjustment" in repr(record_exhibits.adjusted(moved))
+    for name in ("base_years", "growth", "risk", "historical", "updated", "settled"):
         show = getattr(record_exhibits, name)
         assert show(other) is None
         assert show(result)._repr_html_().startswith("<")
