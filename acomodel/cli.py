@@ -352,6 +352,49 @@ def _given_columns(path: Path, table: str) -> dict[str, tuple[str | None, str]]:
 
 
 @main.command()
+@click.option("--costs", required=True, type=click.Path(path_type=Path), help="CSV or Parquet of annual costs.")
+@click.option("--members", required=True, type=click.IntRange(1), help="Members of the ACO.")
+@click.option("--threshold", required=True, type=float, help="Minimum savings rate, a share: 3 % is 0.03.")
+@click.option("--loss-threshold", type=float, help="Minimum loss rate; that of savings by default.")
+@click.option("--true-savings", type=float, default=0.0, show_default=True, help="What is really saved, a share.")
+@click.option("--truncate", type=float, help="Dollars per member and year above which costs do not count.")
+@click.option("--baseline-members", type=click.IntRange(1), help="Member years the benchmark was measured on.")
+@click.option("--shock", type=float, default=0.0, show_default=True, help="Deviation of a factor common to all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@_guarded
+def chance(
+    costs: Path,
+    members: int,
+    threshold: float,
+    loss_threshold: float | None,
+    true_savings: float,
+    truncate: float | None,
+    baseline_members: int | None,
+    shock: float,
+    as_json: bool,
+) -> None:
+    """Exact chance that luck alone earns savings, and that it owes losses."""
+    from acomodel.outlook.chance import chance as work_out
+    from acomodel.outlook.cost_files import read_costs
+    from acomodel.outlook.ratio import Noise
+
+    if not 0 <= shock <= 0.5:
+        raise InputError(f"--shock is {shock:g}; a share from 0 to 0.5 is wanted.")
+    result = work_out(
+        read_costs(costs, truncate=truncate),
+        members,
+        threshold,
+        loss_threshold=loss_threshold,
+        true_savings=true_savings,
+        noise=Noise(baseline_members=baseline_members, shock_sd=shock),
+    )
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        click.echo(repr(result))
+
+
+@main.command()
 @click.argument("arguments", nargs=-1)
 @_guarded
 def lab(arguments: tuple[str, ...]) -> None:

@@ -5,17 +5,22 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from books import dataset
 from conftest import SCENARIOS
 
 from acomodel import InputError, change, load_scenario, run
 from acomodel.budget.claimants import Claimants, compress
+from acomodel.budget.factor_sets import age_sex_set
+from acomodel.budget.hcc import hcc_scores
 from acomodel.budget.truncation import threshold_at
+from acomodel.claims.incurred import ContractScope
+from acomodel.claims.population import everyone
 from acomodel.exhibit import Exhibit
 from acomodel.workbench import large_claims_exhibits, plots, risk_exhibits, risk_plots
 from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in, threshold
 from acomodel.workbench.exhibits import Note
 from acomodel.workbench.people import read_people
-from acomodel.workbench.reduction import enrollment_type
+from acomodel.workbench.reduction import enrollment_type, people_of
 
 DEMO = SCENARIOS / "claims-demo.toml"
 SMALL = {
@@ -68,6 +73,35 @@ def test_excess_is_taken_from_both_sides(small):
     assert without.headline()["actual"] == pytest.approx(allowed[2024])
 
 
+def test_the_floor_holds_a_fall_and_the_what_if_comes_after(small):
+    back = run(change(small.scenario, {"risk.base": "2024", "risk.current": "2023"}), small.tables)
+    factor = "Age/sex (risk) adjustment", "factor"
+    assert back.budget.risk.current < 0.97 * back.budget.risk.base
+    assert back.budget.benchmark.steps.loc[factor] == pytest.approx(0.97)
+    moved = run(change(small.scenario, {"risk.adjustment": 0.01}), small.tables)
+    assert moved.budget.benchmark.steps.loc[factor] == pytest.approx(1.03 * 1.01)
+
+
+def test_excess_is_of_completed_claims_and_of_the_part_of_the_year(small):
+    claims = small.tables.claims
+    listed, ratio = claims.people.claims_of(2024), claims.completion_ratio(2024)
+    assert ratio > 1.001
+    limit = np.full(len(listed.allowed), 100_000.0)
+    whole = np.maximum(listed.allowed * ratio - limit, 0).sum()
+    assert claims.excess(2024, 100_000, prorate=False) == pytest.approx(whole)
+    part = np.maximum(listed.allowed * ratio - limit * listed.months / 12, 0).sum()
+    assert claims.excess(2024, 100_000, prorate=True) == pytest.approx(part, abs=0.01 * len(limit))
+    assert part > whole
+
+
+def test_nothing_is_taken_from_spending_that_is_stated(small):
+    stated = change(small.scenario, {"years.0.actual_pmpm": 700.0})
+    assert removed_in(stated, small.tables, 2023) == {}
+    assert run(stated, small.tables).headline()["actual"] == pytest.approx(
+        700 * small.tables.claims.actuals.loc[2024, "member_months"]
+    )
+
+
 def test_a_percentile_is_an_amount_of_the_baseline(small):
     changed = change(small.scenario, {"large_claims.threshold": None, "large_claims.percentile": 99.0})
     amount = threshold(changed, small.tables, 2023)
@@ -117,6 +151,8 @@ def test_other_measures_of_the_same_people(small, method, measure):
 def test_own_factors_average_1_in_their_year(small):
     people = small.tables.claims.people
     assert people.mean_factor(2023, people.own_factors(2023)) == pytest.approx(1.0)
+    found = run(change(small.scenario, {"risk.factors": "own"}), small.tables)
+    assert found.budget.risk.base == pytest.approx(1.0)
 
 
 def test_a_stated_ratio_is_held_by_the_cap_too(small):
@@ -248,3 +284,75 @@ def test_enrollment_types():
     assert enrollment_type(rows).tolist() == ["ESRD", "disabled", "aged/dual", "aged/non-dual", "aged/non-dual"]
     plain = rows.assign(esrd=False, dual_status=None, orec=None)
     assert set(enrollment_type(plain)) == {"all members"}
+
+
+def small_book(**status):
+    """Two members over three years, diabetes of one written down in 2022 alone."""
+    spans = [
+        {"member_id": "a", "birth_date": "1950-05-05", "sex": "F", "start_date": "2021-01-01"} | status,
+        {"member_id": "b", "birth_date": "1962-05-05", "sex": "M", "start_date": "2023-03-01"} | status,
+    ]
+    lines = [
+        {
+            "member_id": m,
+            "provider_id": "P",
+            "service_date": f"{y}-06-01",
+            "paid_date": f"{y}-07-01",
+            "claim_id": f"{m}{y}",
+        }
+        for m in "ab"
+        for y in (2021, 2022, 2023, 2024)
+    ]
+    found = [{"member_id": "a", "code": "E11.9", "service_date": "2022-06-01"}]
+    return dataset(claims=lines, eligibility=spans, diagnoses=found)
+
+
+def test_a_year_is_scored_by_the_diagnoses_of_the_year_before():
+    data = small_book(orec="0", dual_status="00")
+    found = people_of(data, everyone(data, [2022, 2023, 2024]), [2022, 2023, 2024], ContractScope())
+    held = found.categories.query("model == 'V28'").set_index("year")["category"].to_dict()
+    assert held == {2023: "38"}
+    rows = found.scores.query("model == 'V24' and year == 2023").set_index("type")
+    diabetes = hcc_scores(
+        pd.DataFrame({"member_id": ["a"], "code": ["E119"]}),
+        pd.DataFrame({"member_id": ["a"], "age": [72], "sex": ["F"], "dual_status": ["00"], "orec": ["0"]}),
+        "V24",
+    ).frame["raw_score"][0]
+    assert rows.loc["aged/non-dual", "score"] == pytest.approx(diabetes)
+    assert rows.loc["disabled", "months"] == 10
+    new = hcc_scores(
+        pd.DataFrame({"member_id": ["b"], "code": ["Z000"]}),
+        pd.DataFrame(
+            {
+                "member_id": ["b"],
+                "age": [60],
+                "sex": ["M"],
+                "dual_status": ["00"],
+                "orec": ["0"],
+                "new_enrollee": [True],
+            }
+        ),
+        "V24",
+    ).frame["raw_score"][0]
+    assert rows.loc["disabled", "score"] == pytest.approx(new)  # covered for less than a year before
+
+
+def test_nobody_is_new_to_medicare_without_medicare():
+    data = small_book()
+    found = people_of(data, everyone(data, [2023]), [2023], ContractScope())
+    assert set(found.scores["type"]) == {"all members"}
+    settled = hcc_scores(
+        pd.DataFrame({"member_id": ["a"], "code": ["E119"]}),
+        pd.DataFrame({"member_id": ["a", "b"], "age": [72, 60], "sex": ["F", "M"]}),
+    ).frame["raw_score"]
+    weights = [12, 10]
+    assert found.mean_score(2023, "V28") == pytest.approx(np.average(settled, weights=weights))
+
+
+def test_members_without_age_or_sex_are_left_out_of_risk_but_not_of_claims():
+    data = small_book(birth_date=None, sex="U")
+    found = people_of(data, everyone(data, [2023]), [2023], ContractScope())
+    assert found.ages.empty and found.scores.empty
+    assert found.claims_of(2023).total == pytest.approx(200.0)
+    with pytest.raises(InputError, match="no member of 2023 has an age and a sex in the claims; years that do: none"):
+        found.mean_factor(2023, age_sex_set())

@@ -1,0 +1,130 @@
+"""Files of annual costs, one row per member, per cost or per claimant, read into a distribution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from acomodel.budget.claimants import COLUMNS, Claimants
+from acomodel.inputs import InputError, read_cells, to_number
+from acomodel.outlook.costs import CostDistribution, cost_distribution
+
+COSTS = ("annual_cost", "annual_costs", "annual_claims", "cost", "costs", "allowed", "paid")
+"""Names that the column of costs may have."""
+OPTIONAL = {"members": "counts", "months": "months", "stratum": "strata", "enrollment_type": "strata"}
+"""Other columns that count, and what they are to `cost_distribution`."""
+IGNORED = ("member_id", "year")
+
+
+def read_costs(path: Path, *, truncate: float | None = None) -> CostDistribution:
+    """
+    Distribution of annual costs from a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        One column of costs under any name or none; or a column `annual_cost` (or allowed, paid, cost) with any of
+        `members` (how many a row stands for), `months`, `stratum`; or the table of a distribution of claims,
+        with columns kind, members, months, allowed and squares. [$, members, months]
+    truncate : float, optional
+        Amount per member and year above which costs do not count. [$]
+
+    Returns
+    -------
+    CostDistribution
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, no column is one of costs, or a cell is not a number.
+    """
+    table = _table(path)
+    try:
+        if set(COLUMNS) <= set(table):
+            kinds = {name: _numbers(path, table, name) for name in COLUMNS[1:]}
+            frame = pd.DataFrame({"kind": table["kind"].astype(str), **kinds})
+            return cost_distribution(Claimants.from_frame(frame), truncate=truncate)
+        column = _column_of_costs(path, table)
+        given: dict[str, Any] = {}
+        for name, role in OPTIONAL.items():
+            if name in table and role not in given and name != column:
+                given[role] = table[name] if role == "strata" else _numbers(path, table, name)
+        return cost_distribution(_numbers(path, table, column), truncate=truncate, **given)
+    except InputError as error:
+        raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Cells of a file under their names; a column of numbers without a name is one of costs."""
+    if path.suffix == ".parquet":
+        if not path.is_file():
+            raise InputError(f"{path}: no such file.")
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from None
+    try:
+        header, rows = read_cells(path)
+    except InputError as error:
+        if "header but no rows" not in str(error):
+            raise
+        header, rows = [path.read_text(encoding="utf-8-sig").strip()], []
+    if len(header) == 1 and _is_number(header[0]):
+        header, rows = ["annual_cost"], [header, *rows]
+    elif not rows:
+        raise InputError(f"{path}: the file has a header but no rows.")
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}: row {line} has {len(row)} cells; the header has {len(header)}.")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise InputError(f"{path}: column '{twice[0]}' stands twice in the header.")
+    return pd.DataFrame(rows, columns=header, dtype=str)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(to_number(text)))
+    except ValueError:
+        return False
+
+
+def _column_of_costs(path: Path, table: pd.DataFrame) -> str:
+    """Name of the column that holds the costs."""
+    if len(table.columns) == 1:
+        return str(table.columns[0])
+    found = [name for name in COSTS if name in table]
+    known = {*COSTS, *OPTIONAL, *IGNORED}
+    if unknown := [str(name) for name in table if name not in known]:
+        raise InputError(
+            f"{path}: unknown column '{unknown[0]}'; one column of costs, or annual_cost with any of "
+            f"{', '.join(OPTIONAL)} is wanted."
+        )
+    if len(found) != 1:
+        words = f"{len(found)} columns of costs ({', '.join(found)})" if found else "no column of costs"
+        raise InputError(f"{path}: {words} among {', '.join(map(str, table))}; one, named annual_cost, is wanted.")
+    return found[0]
+
+
+def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    """Numbers of a column; a cell that is none is named."""
+    try:
+        numbers = table[name].astype(float).to_numpy()
+    except (TypeError, ValueError):
+        numbers = np.array([_number(path, line, name, cell) for line, cell in enumerate(table[name], start=2)])
+    if (bad := ~np.isfinite(numbers)).any():
+        line = int(np.argmax(bad))
+        _number(path, line + 2, name, table[name].iloc[line])
+    return np.asarray(numbers, dtype=float)
+
+
+def _number(path: Path, line: int, name: str, cell: Any) -> float:
+    try:
+        number = to_number(str(cell))
+    except ValueError:
+        number = float("nan")
+    if not np.isfinite(number):
+        raise InputError(f"{path}: row {line}, column '{name}': found '{cell}'; a number is wanted.")
+    return number
