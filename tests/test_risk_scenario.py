@@ -12,11 +12,12 @@ from acomodel import InputError, change, load_scenario, run
 from acomodel.budget.claimants import Claimants, compress
 from acomodel.budget.factor_sets import age_sex_set
 from acomodel.budget.hcc import hcc_scores
+from acomodel.budget.prediction import hold_back
 from acomodel.budget.truncation import threshold_at
 from acomodel.claims.incurred import ContractScope
 from acomodel.claims.population import everyone
 from acomodel.exhibit import Exhibit
-from acomodel.workbench import large_claims_exhibits, plots, risk_exhibits, risk_plots
+from acomodel.workbench import large_claims_exhibits, plots, reduction, risk_exhibits, risk_plots
 from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in, threshold
 from acomodel.workbench.exhibits import Note
 from acomodel.workbench.people import read_people
@@ -356,3 +357,33 @@ def test_members_without_age_or_sex_are_left_out_of_risk_but_not_of_claims():
     assert found.claims_of(2023).total == pytest.approx(200.0)
     with pytest.raises(InputError, match="no member of 2023 has an age and a sex in the claims; years that do: none"):
         found.mean_factor(2023, age_sex_set())
+
+
+def test_no_fit_sees_the_members_held_back(monkeypatch):
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"member_id": [f"m{n}" for n in range(400)] * 2, "age": rng.integers(20, 60, 800), "sex": "F"})
+    rows = rows.assign(months=12.0, cost=rng.gamma(1, 1, 800), level=500.0, V28=1.0, V24=1.0, hccs=";;")
+    rows.index = pd.Index([f"{m}/{n}" for n, m in enumerate(rows["member_id"])])
+    seen = []
+
+    def spy(members):
+        seen.append(set(members["member_id"]))
+
+    monkeypatch.setattr(reduction, "_estimated", spy)
+    monkeypatch.setattr(
+        reduction, "_own_weights", lambda rows, fitted, cells: seen.append(set(rows["member_id"][fitted]))
+    )
+    reduction._predicted(rows, 2024)
+    held = hold_back(pd.Index(rows["member_id"].unique()))
+    assert seen == [set(held.index[~held])] * 2
+
+
+def test_conditions_of_few_members_are_not_shown(small):
+    people = small.tables.claims.people
+    counts = people.categories.query("model == 'V28'").set_index(["year", "category"])["members"]
+    table = risk_exhibits.conditions(small).to_frame()
+    for name, row in table.iterrows():
+        for year, value in row.items():
+            members = counts.get((int(year), name.split()[0]), 0)
+            assert np.isnan(value) == (1 <= members <= 10)
+    assert table.isna().any(axis=None)
