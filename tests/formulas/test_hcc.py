@@ -492,11 +492,15 @@ def test_a_table_of_an_engine_gives_the_same_as_a_frame_across_blocks(model, mon
     members = members.drop(index=[5, 500])
     coded = hcc_scores(diagnoses, members, model)
     text = diagnoses.astype({"member_id": "str", "code": "str", "eligible": "boolean"})
-    monkeypatch.undo()
+    monkeypatch.setattr("acomodel.budget.hcc.BLOCK", 300)
     for other in (in_engine(text), text, diagnoses.sample(frac=1, random_state=1)):
         found = hcc_scores(other, members, model)
         pd.testing.assert_frame_equal(coded.frame, found.frame, check_exact=True)
         pd.testing.assert_frame_equal(coded.findings, found.findings)
+        pd.testing.assert_frame_equal(coded.explain("M0000003"), found.explain("M0000003"))
+    mine = text[(text["member_id"] == "M0000003") & text["eligible"].fillna(True)]
+    told = set(";".join(coded.explain("M0000003")["diagnoses"]).replace(" ", "").split(";")) - {""}
+    assert told == set(mine["code"].str.replace(".", "").str.upper()) - {""}
     assert {"not-eligible", "member-unknown", "code-blank"} <= set(coded.findings["check"])
 
 
