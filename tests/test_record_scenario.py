@@ -98,7 +98,7 @@ def test_tables_are_those_of_the_public_use_file(scenario, puf_folder):
 
 
 def test_the_waterfall_adds_up_from_by3_to_benchmark(scenario):
-    variants = [{}, {"historical.adjustment": 0.01}, {"historical.regional_adjustment": -40.0}]
+    variants = [{}, {"historical.adjustment": 0.01}, {f"{OVERRIDE}.Adjustment of the benchmark": -40.0}]
     variants.append({f"{OVERRIDE}.Benchmark of the performance year": 13_000.0})
     variants.append({f"{OVERRIDE}.BY1 at the risk and price of BY3": 12_000.0})
     for values in variants:
@@ -219,19 +219,28 @@ def test_adjustments_come_before_the_update_and_the_higher_counts():
     def moved(**values):
         return benchmark_of_record(settings_of(**values), base, growth).per_capita - plain
 
+    regional = {"year": 2021, "agreement_start": 2019}
+    later = {"update": "none", "year": 2017, "agreement_start": 2016, "agreement_period": 2}
     even = benchmark_of_record(settings_of(**late), base, growth).per_capita
-    assert moved(update="none", regional_adjustment=-50.0) == pytest.approx(-50)
-    assert moved(update="none", prior_savings=80.0) == pytest.approx(80)
+    assert moved(**regional, update="none", regional_adjustment=-50.0) == pytest.approx(-50)
+    thirds = benchmark_of_record(settings_of(**later), base, growth).per_capita - plain
+    assert moved(**later, prior_savings=80.0) - thirds == pytest.approx(80)
     grown, sicker = tables(regional=[1.1] * 4), tables(risk_ratio=[1.2] * 4)
     for other, factor, how in ((grown, 1.1, "regional"), (sicker, 1.2, "none")):
         with_it, without = (
-            benchmark_of_record(settings_of(update=how, regional_adjustment=a), *other).per_capita for a in (-50.0, 0.0)
+            benchmark_of_record(settings_of(**regional, update=how, regional_adjustment=a), *other).per_capita
+            for a in (-50.0, 0.0)
         )
         assert with_it - without == pytest.approx(-50 * factor)
     assert plain + moved(**late, regional_adjustment=-50.0, prior_savings=80.0) == pytest.approx(even + 80)
     assert plain + moved(**late, regional_adjustment=90.0, prior_savings=80.0) == pytest.approx(even + 90)
-    with pytest.raises(InputError, match="are both given; an agreement begun 2013 knows one of them"):
-        moved(regional_adjustment=1.0, prior_savings=1.0, update="none")
+    assert plain + moved(**late, regional_adjustment=-90.0) == pytest.approx(even)  # none below zero from 2024
+    for wrong, words in (
+        ({"regional_adjustment": 1.0}, "regional_adjustment: given, but an agreement begun 2013 knows no adjustment"),
+        ({"prior_savings": 1.0} | regional, "knows a regional adjustment alone; state the line"),
+    ):
+        with pytest.raises(InputError, match=words):
+            moved(**wrong, update="none")
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), st.floats(-0.5, 0.5))
@@ -298,8 +307,8 @@ def test_results_and_assumptions_hold_every_line(scenario):
 def test_exhibits_show_the_record_and_nothing_without_one(scenario):
     result, other = run(scenario), run(SCENARIOS / "hackensack-2014.toml")
     assert record_exhibits.adjusted(result) is None
-    moved = run(change(scenario, {"historical.regional_adjustment": 40.0}))
-    assert "Regional adjustment" in repr(record_exhibits.adjusted(moved))
+    moved = run(change(scenario, {f"{OVERRIDE}.Adjustment of the benchmark": 40.0}))
+    assert "Adjustment of the benchmark" in repr(record_exhibits.adjusted(moved))
     for name in ("base_years", "growth", "risk", "historical", "updated", "settled"):
         show = getattr(record_exhibits, name)
         assert show(other) is None

@@ -31,6 +31,7 @@ SMALL = {
     "claims.years": [2023, 2024],
     "claims.synthetic.seed": 7,
     "claims.compare": False,
+    "report.show_small_cells": False,
 }
 
 
@@ -106,7 +107,7 @@ def test_nothing_is_taken_from_spending_that_is_stated(small):
 def test_a_percentile_is_an_amount_of_the_baseline(small):
     changed = change(small.scenario, {"large_claims.threshold": None, "large_claims.percentile": 99.0})
     amount = threshold(changed, small.tables, 2023)
-    same = run(change(small.scenario, {"large_claims.threshold": amount}), small.tables)
+    same = run(change(small.scenario, {"large_claims.threshold": amount, "large_claims.prorate": True}), small.tables)
     assert run(changed, small.tables).headline()["payment"] == same.headline()["payment"]
     words = large_claims_exhibits.large_claims(run(changed, small.tables)).note
     assert "(the 99th percentile)" in words
@@ -387,3 +388,58 @@ def test_conditions_of_few_members_are_not_shown(small):
             members = counts.get((int(year), name.split()[0]), 0)
             assert np.isnan(value) == (1 <= members <= 10)
     assert table.isna().any(axis=None)
+
+
+def test_two_thresholds_do_not_tell_what_one_member_costs(small):
+    for exhibit in (large_claims_exhibits.tradeoff, large_claims_exhibits.reinsurance):
+        shown = exhibit(small).shown()
+        counts = shown.iloc[:, 0]
+        assert not counts.eq("1–10").any()
+    assert max(large_claims_exhibits.tradeoff_of(small).table["claimants"].iloc[:-1].min(), 11) > 10
+
+
+def test_what_stands_for_one_member_stays_out_of_the_report(small, tmp_path):
+    people = small.tables.claims.people
+    assert len(people.high_risk)
+    people.without_small_cells().write(tmp_path)
+    again = read_people(tmp_path)
+    assert again.high_risk.empty
+    few = again.prediction["members"].between(1, 10)
+    assert few.any() and again.prediction.loc[few, ["actual", "value"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("change_book", "check"),
+    [
+        ({"sex": "U"}, "demographics-missing"),
+        ({"dual_status": "XX"}, "status-unknown"),
+        ({"orec": "9"}, "status-unknown"),
+        ({"esrd": True}, "esrd-in-the-community"),
+    ],
+)
+def test_what_risk_cannot_use_is_a_finding(change_book, check):
+    data = small_book(**({"orec": "0", "dual_status": "00"} | change_book))
+    found = people_of(data, everyone(data, [2023]), [2023], ContractScope())
+    assert found.findings.set_index("check")["members"][check] == 2
+
+
+def test_years_without_diagnoses_are_not_scored_and_said():
+    data = small_book(orec="0")
+    found = people_of(data, everyone(data, [2023, 2024]), [2023, 2024], ContractScope())
+    absent = found.findings.set_index(["year", "check"])["what"]
+    assert "the claims hold no diagnosis of 2023" in absent[2024, "diagnoses-absent"]
+    with pytest.raises(InputError, match="nobody is scored for 2024 by V28: the diagnoses of 2023 are wanted"):
+        found.mean_score(2024, "V28")
+
+
+def test_one_spelling_of_a_status():
+    data = small_book(orec="0", dual_status="2", birth_date="1950-01-01")
+    found = people_of(data, everyone(data, [2023]), [2023], ContractScope())
+    assert set(found.scores["type"]) == {"aged/dual"}
+
+
+def test_how_somebody_was_assigned_before_the_first_year_is_not_known(small):
+    rows = small.tables.claims.people.scores.set_index("year")["assigned"]
+    assert set(rows[2023]) == {""}
+    assert set(rows[2024]) == {"newly", "continuously"}
+    assert "2023, all members" in risk_exhibits.scores(small).to_frame().index

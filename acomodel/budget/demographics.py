@@ -206,8 +206,8 @@ class AgeSexEstimate(Shown):
                 "Observed": self.cells["observed"].mask(few),
                 "Standard error": self.cells["standard_error"].mask(few),
                 "Standard": self.cells["standard"],
-                "Z": self.cells["credibility"],
-                "Used": self.cells["factor"],
+                "Z": self.cells["credibility"].mask(few),
+                "Used": self.cells["factor"].mask(few),
             }
         ).set_axis([cell_label(cell) for _, cell in self.cells.iterrows()], axis=0)
         formats = dict.fromkeys(("Observed", "Standard error", "Standard", "Z", "Used"), "0.000")

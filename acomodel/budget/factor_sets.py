@@ -13,6 +13,8 @@ from acomodel.inputs import InputError, nearest
 from acomodel.rates import Numeric
 
 CELL = ["age_from", "age_to", "sex"]
+OLDEST = 120
+"""Oldest age that is taken for an age. [years]"""
 
 
 @cache
@@ -159,7 +161,7 @@ def cell_index(ages: Numeric, sexes: Numeric, factors: pd.DataFrame) -> np.ndarr
     Raises
     ------
     InputError
-        An age that is missing or below zero, or a sex other than F and M.
+        An age that is missing or cannot be, or a sex other than F and M.
 
     Examples
     --------
@@ -169,10 +171,10 @@ def cell_index(ages: Numeric, sexes: Numeric, factors: pd.DataFrame) -> np.ndarr
     years, sex = np.asarray(ages, dtype=float), np.asarray(sexes, dtype=object)
     if years.shape != sex.shape or years.ndim != 1:
         raise InputError(f"age/sex: {years.size} ages and {sex.size} sexes; one of each for each member is wanted")
-    usable = (years >= 0) & np.isfinite(years)
+    usable = (years >= 0) & (years <= OLDEST)
     if not usable.all():
         row = int(np.flatnonzero(~usable)[0])
-        raise InputError(f"age/sex: row {row + 1} has the age {years[row]:g}; at least zero is wanted")
+        raise InputError(f"age/sex: row {row + 1} has the age {years[row]:g}; 0 to {OLDEST} is wanted")
     known = np.isin(sex, ["F", "M"])
     if not known.all():
         row = int(np.flatnonzero(~known)[0])

@@ -13,7 +13,7 @@ from acomodel.budget.hcc_members import Members, check_members, demographic_part
 from acomodel.budget.hcc_packed import joined, packed, weighted
 from acomodel.budget.hcc_tables import SEGMENTS, HccTables, check_model, hcc_tables
 from acomodel.budget.hcc_variables import apply_edits, apply_hierarchies, interactions
-from acomodel.exhibit import Exhibit, Shown
+from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, suppress_small_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,11 +67,13 @@ class HccScores(Shown):
         return self.frame.copy(deep=False)
 
     def exhibit(self) -> Exhibit:
-        """Members and mean score by segment."""
+        """Members and mean score by segment; those of 1 to 10 members are not shown."""
         scores = self.frame.groupby("segment")["raw_score"].agg(["size", "mean"])
         scores = scores.reindex([s for s in SEGMENTS if s in scores.index])
         scores.loc["Total"] = [len(self.frame), self.frame["raw_score"].mean()]
         table = scores.set_axis(["Members", "Mean raw score"], axis=1).rename_axis("Segment")
+        table["Mean raw score"] = table["Mean raw score"].mask(table["Members"].between(1, SMALL_CELL))
+        table["Members"] = suppress_small_cells(table["Members"].astype(int))
         return Exhibit(
             f"CMS-HCC {self.model} raw risk scores",
             table,

@@ -14,6 +14,8 @@ from acomodel.inputs import InputError
 
 OLDEST = 120
 """Oldest age that is taken for an age. [years]"""
+LONGEST = 12 * OLDEST
+"""Most months since a transplant. [months]"""
 
 _BANDS = ("0_34", "35_44", "45_54", "55_59", "60_64", "65_69", "70_74", "75_79", "80_84", "85_89", "90_94", "95_GT")
 _NEW_BANDS = (*_BANDS[:5], "65", "66", "67", "68", "69", *_BANDS[6:])
@@ -55,6 +57,8 @@ class Members:
         Dual status and original reason for entitlement as numbers; -1 for a reason that is not given.
     institutional, new_enrollee, snp : numpy.ndarray of bool
         Long-term institutional; fewer than 12 months of Part B; in a special needs plan for chronic conditions.
+    graft_months : numpy.ndarray
+        Months since a kidney transplant, that of the transplant being the first; 0 without one. [months]
     """
 
     member_id: pd.api.extensions.ExtensionArray
@@ -65,6 +69,7 @@ class Members:
     institutional: np.ndarray
     new_enrollee: np.ndarray
     snp: np.ndarray
+    graft_months: np.ndarray
 
     def __len__(self) -> int:
         """Members. [members]"""
@@ -141,6 +146,7 @@ def check_members(members: pd.DataFrame) -> Members:
         flags["institutional"].astype(bool),
         flags["new_enrollee"].astype(bool),
         flags["snp"].astype(bool),
+        _graft_months(members, place),
     )
 
 
@@ -171,16 +177,30 @@ def _cell(place: str, wrong: np.ndarray | pd.Series, column: str) -> str:
 
 def _ages(column: pd.Series, place: str) -> np.ndarray:
     """Ages as whole numbers."""
+    return _whole(column, place, "age", f"of years from 0 to {OLDEST}", 0, OLDEST)
+
+
+def _graft_months(members: pd.DataFrame, place: str) -> np.ndarray:
+    """Months since a transplant, 0 where the cell is empty or the column absent."""
+    months = np.zeros(len(members), dtype=np.int16)
+    if "graft_months" in members:
+        given = (as_text(members["graft_months"]) != "").to_numpy()
+        words = f"of months from 1 to {LONGEST}, or nothing for dialysis,"
+        column = members["graft_months"].where(given, 1)
+        months[given] = _whole(column, place, "graft_months", words, 1, LONGEST)[given]
+    return months
+
+
+def _whole(column: pd.Series, place: str, name: str, wanted: str, lowest: int, highest: int) -> np.ndarray:
+    """A column as whole numbers within bounds."""
     number = column if column.dtype.kind in "iuf" else pd.to_numeric(as_text(column), errors="coerce")
-    age = number.to_numpy(dtype=float)
-    wrong = ~((age >= 0) & (age <= OLDEST) & (age == np.floor(age)))
+    value = number.to_numpy(dtype=float)
+    wrong = ~((value >= lowest) & (value <= highest) & (value == np.floor(value)))
     if wrong.any():
         found = as_text(column)[wrong].iloc[0]
         words = f"found {found}" if found else "the cell is empty"
-        raise InputError(
-            f"{_cell(place, wrong, 'age')}: {words}; a whole number of years from 0 to {OLDEST} is wanted."
-        )
-    return age.astype(np.int16)
+        raise InputError(f"{_cell(place, wrong, name)}: {words}; a whole number {wanted} is wanted.")
+    return value.astype(np.int16)
 
 
 def _coded(members: pd.DataFrame, place: str, name: str, codes: Mapping[str, int], wanted: str) -> np.ndarray:

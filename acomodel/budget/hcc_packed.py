@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from acomodel.budget.hcc_tables import COUNTS, SEGMENTS, HccTables
+from acomodel.budget.hcc_tables import COUNTS, HccTables
 
 _BITS = np.arange(256)[:, None] >> np.arange(8) & 1
 
@@ -45,7 +45,7 @@ def packed(held: np.ndarray) -> np.ndarray:
 @cache
 def _weights(tables: HccTables) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights of each byte of categories and of interactions, by segment and value; weights of counts by segment."""
-    kinds = [np.array(kind) for kind in zip(*(tables.weights(s) for s in SEGMENTS), strict=True)]
+    kinds = [np.array(kind) for kind in zip(*(tables.weights(s) for s in tables.segments), strict=True)]
     return _by_byte(kinds[0]), _by_byte(kinds[1]), kinds[2].astype(np.int32)
 
 
@@ -66,7 +66,7 @@ def weighted(categories: np.ndarray, products: np.ndarray, segment: np.ndarray, 
     categories, products : numpy.ndarray of uint8
         Packed categories and interactions by member.
     segment : numpy.ndarray
-        Place of each member's segment in `SEGMENTS`.
+        Place of each member's segment among those of the model.
     tables : HccTables
         Tables of the model.
 

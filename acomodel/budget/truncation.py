@@ -24,16 +24,24 @@ class LargeClaimSettings:
     )
     percentile: float | None = Field(
         default=None,
-        ge=50,
+        ge=95,
         le=100,
-        description="percentile of the claims of the baseline instead of an amount [percent]",
+        description="percentile of annualized claims of the baseline instead of an amount [percent]",
     )
-    prorate: bool = Field(default=False, description="whether part of a year has that part of the threshold")
+    prorate: bool | None = Field(
+        default=None,
+        description="whether part of a year has that part of the threshold; by default with a percentile, as Medicare",
+    )
     table: str | None = Field(default=None, description="claimants above the threshold, by period [file]")
     factor: float | None = Field(default=None, gt=0, description="stated adjustment instead of the table's [factor]")
     reinsurance_load: float = Field(
         default=0.2, ge=0, le=2, description="load on the expected claims above an attachment point [share]"
     )
+
+    @property
+    def prorated(self) -> bool:
+        """Whether part of a year has that part of the threshold."""
+        return self.percentile is not None if self.prorate is None else self.prorate
 
     @model_validator(mode="after")
     def _one_of_each(self) -> LargeClaimSettings:

@@ -47,8 +47,8 @@ def member_years(
         One row per member and year, in order of year and member: `member_id`, `year`, `sex`, `age` (on 1 February;
         missing where no date of birth is known, or it cannot be) [years], `months` (as the contract counts them)
         [member months], `covered_before` (months of any coverage in the year before) [months], `dual_status`, `orec`,
-        `esrd`, `county`, `allowed` (reported, not completed) [$], and `continuing` (assigned in the year before too,
-        where that is one of the years).
+        `esrd`, `county`, `allowed` (reported, not completed) [$], and `continuing` (assigned in the year before too;
+        missing in the first of the years, where that is not known).
 
     Notes
     -----
@@ -76,7 +76,8 @@ def member_years(
     frame["allowed"] = frame["allowed"].astype(float).fillna(0.0)
     before = frame[["member_id", "year"]].assign(year=frame["year"] + 1)
     known = pd.MultiIndex.from_frame(before)
-    frame["continuing"] = pd.MultiIndex.from_frame(frame[["member_id", "year"]]).isin(known)
+    continuing = pd.MultiIndex.from_frame(frame[["member_id", "year"]]).isin(known)
+    frame["continuing"] = pd.Series(continuing, index=frame.index, dtype="boolean").mask(frame["year"] == min(years))
     return frame.sort_values(["year", "member_id"], ignore_index=True)
 
 

@@ -10,7 +10,8 @@ from acomodel.budget.risk_caps import risk_ratio_capped
 from acomodel.budget.truncation import excess_by_period
 from acomodel.inputs import InputError
 from acomodel.workbench.claims import Claims
-from acomodel.workbench.scenario import Scenario
+from acomodel.workbench.people import DEMOGRAPHIC
+from acomodel.workbench.scenario import Scenario, YearSettings
 from acomodel.workbench.tables import Tables
 
 
@@ -125,15 +126,13 @@ def threshold(scenario: Scenario, tables: Tables, base_year: int) -> float:
     if tables.claims is None:
         raise InputError("large_claims.percentile: needs claims to be taken from; state large_claims.threshold")
     assert wanted.percentile is not None
-    return tables.claims.people.claims_of(base_year).at_percentile(wanted.percentile)
+    listed = tables.claims.people.claims_of(base_year)
+    return listed.at_percentile(wanted.percentile) * tables.claims.completion_ratio(base_year)
 
 
 def listed_claims(scenario: Scenario, tables: Tables) -> Claims | None:
-    """Claims that large claims are taken from; None where they come from a table, a stated factor, or nowhere."""
-    wanted = scenario.large_claims
-    if wanted is None or wanted.factor is not None or tables.large_claims is not None:
-        return None
-    return tables.claims
+    """Claims that large claims are taken from; None where they come from a table or nowhere."""
+    return None if scenario.large_claims is None or tables.large_claims is not None else tables.claims
 
 
 def removed_from(scenario: Scenario, tables: Tables, base_year: int) -> float | None:
@@ -153,7 +152,7 @@ def removed_from(scenario: Scenario, tables: Tables, base_year: int) -> float | 
         return float(found.get("baseline", 0.0))
     if tables.claims is None:
         return None
-    return tables.claims.excess(base_year, threshold(scenario, tables, base_year), prorate=wanted.prorate)
+    return tables.claims.excess(base_year, threshold(scenario, tables, base_year), prorate=wanted.prorated)
 
 
 def removed_in(scenario: Scenario, tables: Tables, base_year: int | None) -> dict[str, float]:
@@ -182,7 +181,30 @@ def removed_in(scenario: Scenario, tables: Tables, base_year: int | None) -> dic
         return {}
     amount = threshold(scenario, tables, base_year)
     return {
-        year.label: claims.excess(year.performance_year, amount, prorate=wanted.prorate)
+        year.label: claims.excess(year.performance_year, amount, prorate=wanted.prorated)
         for year in scenario.years
-        if year.actual is None and year.actual_pmpm is None and year.performance_year in claims.actuals.index
+        if not _states_spending(year) and year.performance_year in claims.actuals.index
     }
+
+
+def _states_spending(year: YearSettings) -> bool:
+    return year.actual is not None or year.actual_pmpm is not None
+
+
+def remarks(scenario: Scenario, tables: Tables, risk: RiskChange | None) -> list[str]:
+    """What a reader must know of risk and large claims that were taken from claims."""
+    said = []
+    if tables.claims is not None and risk is not None:
+        rows = tables.claims.people.findings
+        rows = rows[rows["year"].astype(str).isin([risk.base_period, risk.current_period])]
+        scored = rows["check"].isin(DEMOGRAPHIC) | (scenario.risk is not None and scenario.risk.method == "hcc")
+        said += [f"risk of {row['year']}: {row['what']} ({row['check']})" for _, row in rows[scored].iterrows()]
+        if scenario.risk is not None and scenario.risk.method == "hcc":
+            said.append("scores are raw: growth of coding in the whole country is part of their ratio")
+    if listed_claims(scenario, tables) is not None:
+        said += [
+            f"{year.label}: spending is stated, and counts as without what large claims leave out"
+            for year in scenario.years
+            if _states_spending(year)
+        ]
+    return said

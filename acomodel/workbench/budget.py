@@ -11,7 +11,7 @@ from acomodel.budget.benchmark import Benchmark, projected_benchmark
 from acomodel.budget.projection import blend, project, uniform_trend
 from acomodel.budget.truncation import large_claim_factor
 from acomodel.inputs import InputError
-from acomodel.workbench.adjustments import RiskChange, applied_ratio, removed_from, risk_change
+from acomodel.workbench.adjustments import RiskChange, applied_ratio, remarks, removed_from, risk_change
 from acomodel.workbench.scenario import Scenario
 from acomodel.workbench.tables import Tables
 
@@ -77,7 +77,7 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
     projection = project(baseline, trends, adjustment=scenario.trend.adjustment)
     risk = risk_change(scenario, tables, base_year)
     removed = removed_from(scenario, tables, base_year)
-    notes += _large_claim_notes(scenario, tables)
+    notes += _large_claim_notes(scenario, tables) + remarks(scenario, tables, risk)
     months = tables.exposure(scenario)
     assert months is not None
     both = [

@@ -62,13 +62,12 @@ class Claims:
         InputError
             The claims hold no such year, or know members one by one only above another amount.
         """
-        listed = self.people.claims_of(year)
-        if threshold < listed.floor:
+        listed, ratio = self.people.claims_of(year), self.completion_ratio(year)
+        if threshold < listed.floor * max(ratio, 1.0):
             raise InputError(
                 f"large_claims: a threshold of {threshold:,.0f} is too low: in {year} claimants are known one by one "
-                f"above {listed.floor:,.0f}"
+                f"above {listed.floor * max(ratio, 1.0):,.0f}"
             )
-        ratio = self.completion_ratio(year)
         months = listed.months if prorate else None
         over = excess(listed.allowed * ratio, threshold, months=months, prorate=prorate)
         return float(np.sum(over))

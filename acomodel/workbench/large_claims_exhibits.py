@@ -7,7 +7,7 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.reinsurance import ThresholdTradeoff, reinsurance_pmpm, threshold_tradeoff
-from acomodel.exhibit import Exhibit, suppress_small_cells
+from acomodel.exhibit import SMALL_CELL, Exhibit, suppress_small_cells
 from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import listed_claims, threshold
 from acomodel.workbench.exhibits import Note, threshold_words
@@ -40,9 +40,9 @@ def large_claims(run: Run) -> Exhibit | Note:
     rows = {}
     for year in years:
         row, ratio = claims.actuals.loc[year], claims.completion_ratio(year)
-        over = claims.excess(year, amount, prorate=wanted.prorate)
+        over = claims.excess(year, amount, prorate=wanted.prorated)
         rows[str(year)] = {
-            "Claimants above": _above(claims.people.claims_of(year), amount, ratio, prorate=wanted.prorate),
+            "Claimants above": _above(claims.people.claims_of(year), amount, ratio, prorate=wanted.prorated),
             "Allowed claims": row["allowed"],
             "Excess": over,
             "Share": over / row["allowed"],
@@ -72,17 +72,17 @@ def tradeoff_of(run: Run) -> ThresholdTradeoff | None:
     listed = _baseline(run)
     if listed is None:
         return None
-    ladder = [d for d in LADDER if d >= listed.floor]
+    ladder = _ladder(run, listed)
     own = round(listed.member_months / MONTHS)
     sizes = sorted({own, 5_000, 20_000})
-    prorate = run.scenario.large_claims.prorate if run.scenario.large_claims is not None else False
+    prorate = run.scenario.large_claims is not None and run.scenario.large_claims.prorated
     return threshold_tradeoff(listed, [*ladder, np.inf], members=sizes, prorate=prorate)
 
 
 def tradeoff(run: Run) -> Exhibit | None:
     """The choice of threshold: dollars removed against chance left."""
     found = tradeoff_of(run)
-    return None if found is None else found.exhibit()
+    return None if found is None else found.exhibit(small_cells=run.scenario.report.show_small_cells)
 
 
 def reinsurance(run: Run) -> Exhibit | None:
@@ -91,7 +91,22 @@ def reinsurance(run: Run) -> Exhibit | None:
     if listed is None:
         return None
     load = run.scenario.large_claims.reinsurance_load if run.scenario.large_claims is not None else 0.2
-    return reinsurance_pmpm(listed, [d for d in LADDER if d >= listed.floor], load=load).exhibit()
+    ladder = _ladder(run, listed)
+    if not ladder:
+        return None
+    return reinsurance_pmpm(listed, ladder, load=load).exhibit(small_cells=run.scenario.report.show_small_cells)
+
+
+def _ladder(run: Run, listed: Claimants) -> list[float]:
+    """
+    Thresholds that can be shown: those the claims tell, with more than ten claimants above.
+
+    Of fewer, dollars at two thresholds would tell what one member costs.
+    """
+    wanted = [d for d in LADDER if d >= listed.floor]
+    if run.scenario.report.show_small_cells:
+        return wanted
+    return [d for d in wanted if (listed.allowed > d).sum() > SMALL_CELL]
 
 
 def _baseline(run: Run) -> Claimants | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,11 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.demographics import age_sex_cells
-from acomodel.exhibit import inert
+from acomodel.exhibit import SMALL_CELL, inert
 from acomodel.inputs import InputError
 
+DEMOGRAPHIC = ("demographics-missing",)
+"""Findings that concern every measure of risk; the others concern scores by diagnoses."""
 EVERYBODY = "all members"
 """Type of members whose claims bear no status of Medicare."""
 
@@ -33,8 +35,8 @@ class People:
     claimants : pandas.DataFrame
         By `year`: annual allowed claims (reported), those of large claimants one by one; see `Claimants`.
     scores : pandas.DataFrame
-        By `year`, `model`, `type` of enrollment and whether `continuing`: `members`, `months` and mean `score`,
-        by diagnoses of the year before.
+        By `year`, `model`, `type` of enrollment and how `assigned` (newly, continuously, or empty where that is not
+        known): `members`, `months` and mean `score`, by diagnoses of the year before.
     categories : pandas.DataFrame
         By `year`, `model` and `category` with its `label`: `members`.
     prediction : pandas.DataFrame
@@ -42,6 +44,8 @@ class People:
         of the members held back comes to; see `PredictiveCheck`.
     high_risk : pandas.DataFrame
         Of the last `year` scored: members of the highest predicted cost by rank, with what drives it.
+    findings : pandas.DataFrame
+        By `year`: `check`, `what` and the `members` it concerns.
     """
 
     ages: pd.DataFrame
@@ -52,6 +56,7 @@ class People:
     categories: pd.DataFrame
     prediction: pd.DataFrame
     high_risk: pd.DataFrame
+    findings: pd.DataFrame
 
     def claims_of(self, year: int) -> Claimants:
         """
@@ -119,6 +124,13 @@ class People:
         """The tables by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def without_small_cells(self) -> People:
+        """The same without rows that stand for single members, and without figures of 1 to 10 members held back."""
+        few = self.prediction["members"].between(1, SMALL_CELL)
+        hidden = ["months", "predicted", "actual", "value"]
+        checked = self.prediction.assign(**{name: self.prediction[name].mask(few) for name in hidden})
+        return replace(self, prediction=checked, high_risk=self.high_risk.iloc[:0])
+
     def write(self, folder: Path) -> None:
         """Write the tables as CSV into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +139,10 @@ class People:
             frame.assign(**text).to_csv(folder / f"{name}.csv", index=False)
 
 
-_TEXT = ("category", "label", "part", "drivers", "model", "type", "kind", "sex", "statistic")
+_TEXT = ("assigned", "check", "what", "category", "label", "part", "drivers", "model", "type", "kind", "sex")
+_TEXT += ("statistic",)
+_EMPTY = ("assigned", "drivers", "label")
+"""Columns of text that may be empty."""
 
 
 def read_people(folder: Path) -> People:
@@ -143,9 +158,8 @@ def read_people(folder: Path) -> People:
     for field in fields(People):
         path = folder / f"{field.name}.csv"
         try:
-            found[field.name] = pd.read_csv(
-                path, dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=False, na_values=[""]
-            )
+            frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=False, na_values=[""])
+            found[field.name] = frame.fillna({name: "" for name in _EMPTY if name in frame})
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; it is one of the tables of a study.") from None
         except ValueError as error:

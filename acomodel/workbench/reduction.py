@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from acomodel.budget.factor_sets import cell_index, cell_label
 from acomodel.budget.hcc import HccScores, hcc_scores
 from acomodel.budget.hcc_tables import hcc_tables
 from acomodel.budget.markers import fit_weights, risk_scores
+from acomodel.budget.mssp.steps import TYPES
 from acomodel.budget.prediction import high_risk_list, hold_back, predictive_check
 from acomodel.budget.truncation import threshold_at, truncate
 from acomodel.claims.incurred import ContractScope
@@ -24,19 +24,19 @@ from acomodel.claims.tables import Dataset
 from acomodel.exhibit import SMALL_CELL
 from acomodel.inputs import InputError
 from acomodel.rates import MONTHS
-from acomodel.workbench.people import EVERYBODY, People
+from acomodel.workbench.people import DEMOGRAPHIC, EVERYBODY, People
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 MODELS = ("V28", "V24")
 """CMS-HCC models under which members are scored, so that a change of model is a change of one setting."""
-LISTED = 95.0
+LISTED = 90.0
 """Percentile of annual claims above which claimants are kept one by one, unnamed; lower thresholds are not served."""
 TRUNCATED = 99.0
 """Percentile at which claims are truncated before age/sex factors are estimated from them."""
-TYPES = ("ESRD", "disabled", "aged/dual", "aged/non-dual")
-"""Enrollment types of the Shared Savings Program, 42 CFR 425.601(a)."""
+UNEVEN = 1.4
+"""Ratio of diagnoses a member between two years above which, or below its inverse, a finding is made."""
 CONDITIONS = 8
 """Conditions, the most frequent first, for which predictions are checked. [count]"""
 HIGHEST = 15
@@ -45,6 +45,8 @@ FEW = 100
 """Members below which predictions are not checked. [members]"""
 _PREDICTION = ["year", "model", "kind", "part", "members", "months", "predicted", "actual", "value"]
 _HIGH_RISK = ["year", "rank", "relative_risk", "predicted_cost", "drivers"]
+_FINDINGS = ["year", "check", "what", "members"]
+_DUAL, _OREC = [*(f"{n:02d}" for n in range(11)), "NA", "99"], ["0", "1", "2", "3"]
 _FULL_OR_PARTIAL_DUAL = [f"{n:02d}" for n in (1, 2, 3, 4, 5, 6, 8)]
 
 
@@ -71,42 +73,118 @@ def people_of(dataset: Dataset, population: Population, years: Sequence[int], sc
     members = members[members["months"] > 0]
     members = members.assign(months=members["months"].clip(upper=float(MONTHS)))
     known = members[members["age"].notna() & members["sex"].isin(["F", "M"])]
-    known = known.assign(age=known["age"].astype(int), type=enrollment_type(known))
-    cells = known.groupby(["year", "age", "sex"], as_index=False)
+    known, odd = _statuses(known.assign(age=known["age"].astype(int)))
+    known = known.assign(type=enrollment_type(known))
+    cells = known.assign(age=_banded(known["age"])).groupby(["year", "age", "sex"], as_index=False)
     ages = cells.agg(members=("member_id", "size"), months=("months", "sum"))
-    factors, fits, claimants, scores, categories = [], [], [], [], []
-    told, listed_risks = [], pd.DataFrame(columns=_HIGH_RISK)
-    first = pd.Timestamp(dataset.claims.service_date.min().to_pandas()).date()
+    factors, fits, claimants = [], [], []
     for year in sorted(years):
-        rows, of_year = members[members["year"] == year], known[known["year"] == year]
+        rows = members[members["year"] == year]
         if rows["allowed"].sum() > 0:
             floor = threshold_at(rows["allowed"].clip(lower=0), LISTED, months=rows["months"])
             listed = compress(rows["allowed"], rows["months"], max(float(np.floor(floor / 1000) * 1000), 1000.0))
             claimants.append(listed.to_frame().assign(year=year))
-            found = _estimated(of_year)
+            found = _estimated(known[known["year"] == year])
             if found is not None:
                 factors.append(found[0].assign(year=year))
                 fits.append(found[1].assign(year=year))
-        if len(of_year) and first <= date(year - 1, 1, 31):
-            theirs = _among(of_year["member_id"])
-            codes = dataset.keep(diagnosed(dataset, year - 1).semi_join(theirs, "member_id"))
-            by_model = {model: _scored(codes, of_year, model) for model in MODELS}
-            for model, scored in by_model.items():
-                scores.append(_by_type(of_year, scored, year))
-                categories.append(_prevalence(scored, year, model))
-            if of_year["allowed"].sum() > 0 and len(of_year) > FEW:
-                told.append(_foretold(of_year, by_model, year))
-                listed_risks = _highest(of_year, by_model[MODELS[0]], year)
+    findings = _unknown(members, known, odd)
+    scored = _scored_years(dataset, known, years, findings)
+    told = [_foretold(rows, found, year) for year, (rows, found) in scored.items() if _enough(rows)]
+    last = max(scored, default=None)
     return People(
         ages,
         _stacked(factors, ["age_from", "age_to", "sex", "members", "months", "observed", "standard_error", "standard"]),
         _stacked(fits, ["statistic", "value"]),
         _stacked(claimants, ["kind", "members", "months", "allowed", "squares"]),
-        _stacked(scores, ["model", "type", "continuing", "members", "months", "score"]),
-        _stacked(categories, ["model", "category", "label", "members"]),
+        _stacked(
+            [_by_type(rows, s, year) for year, (rows, found) in scored.items() for s in found.values()],
+            ["model", "type", "assigned", "members", "months", "score"],
+        ),
+        _stacked(
+            [_prevalence(s, year, model) for year, (_, found) in scored.items() for model, s in found.items()],
+            ["model", "category", "label", "members"],
+        ),
         _predicted(pd.concat(told), max(years)) if told else pd.DataFrame(columns=_PREDICTION),
-        listed_risks,
+        _highest(scored[last][0], scored[last][1][MODELS[0]], last)
+        if last is not None and _enough(scored[last][0])
+        else pd.DataFrame(columns=_HIGH_RISK),
+        pd.DataFrame(findings, columns=_FINDINGS),
     )
+
+
+def _enough(members: pd.DataFrame) -> bool:
+    """Whether there are members and claims enough to check a prediction on."""
+    return bool(members["allowed"].sum() > 0 and len(members) > FEW)
+
+
+def _banded(ages: pd.Series) -> np.ndarray:
+    """First age of each member's cell in the standard factors."""
+    starts = np.unique(age_sex_set()["age_from"])
+    return starts[np.searchsorted(starts, ages, side="right") - 1].astype(int)
+
+
+def _statuses(members: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Members with their Medicare status in one spelling, one that is none left out, and where that was so."""
+    dual = members["dual_status"].astype("string").str.strip().str.zfill(2)
+    orec = members["orec"].astype("string").str.strip()
+    odd_dual, odd_orec = dual.notna() & ~dual.isin(_DUAL), orec.notna() & ~orec.isin(_OREC)
+    plain = {"dual_status": dual.mask(odd_dual), "orec": orec.mask(odd_orec)}
+    plain = {name: text.astype(object).where(text.notna(), None) for name, text in plain.items()}
+    return members.assign(**plain), (odd_dual | odd_orec).astype(bool)
+
+
+def _unknown(members: pd.DataFrame, known: pd.DataFrame, odd: pd.Series) -> list[tuple[int, str, str, int]]:
+    """Findings on demographics: who is left out of risk, whose status is not a code, who has ESRD."""
+    found = []
+    for year, rows in members.groupby("year"):
+        theirs = known["year"] == year
+        left_out, strange = len(rows) - int(theirs.sum()), int((odd & theirs).sum())
+        esrd = int((known["type"][theirs] == TYPES[0]).sum())
+        if left_out:
+            words = f"{_share(left_out, len(rows))} of members have no age or sex that can be, and are left out of risk"
+            found.append((int(year), DEMOGRAPHIC[0], words, left_out))
+        if strange:
+            words = "dual status or reason for entitlement is no code of CMS, and counts as not given"
+            found.append((int(year), "status-unknown", words, strange))
+        if esrd:
+            words = "members with end-stage renal disease are scored by the model of the community"
+            found.append((int(year), "esrd-in-the-community", words, esrd))
+    return found
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}"
+
+
+def _scored_years(
+    dataset: Dataset, known: pd.DataFrame, years: Sequence[int], findings: list[tuple[int, str, str, int]]
+) -> dict[int, tuple[pd.DataFrame, dict[str, HccScores]]]:
+    """Members and their scores by year and model, by the diagnoses of the year before; findings are added."""
+    scored: dict[int, tuple[pd.DataFrame, dict[str, HccScores]]] = {}
+    before = None
+    for year in sorted(years):
+        rows = known[known["year"] == year]
+        if rows.empty:
+            continue
+        codes = dataset.keep(diagnosed(dataset, year - 1).semi_join(_among(rows["member_id"]), "member_id"))
+        per_member = int(codes.count().to_pandas()) / len(rows)
+        if not per_member:
+            words = f"the claims hold no diagnosis of {year - 1}, and nobody is scored for {year}"
+            findings.append((year, "diagnoses-absent", words, len(rows)))
+            continue
+        if before is not None and not 1 / UNEVEN < per_member / before < UNEVEN:
+            words = f"{per_member:.1f} diagnoses a member, {before:.1f} for the year before: scores may not compare"
+            findings.append((year, "diagnoses-uneven", words, len(rows)))
+        before = per_member
+        try:
+            scored[year] = (rows, {model: _scored(codes, rows, model) for model in MODELS})
+        except InputError as error:
+            findings.append((year, "not-scored", str(error), len(rows)))
+            continue
+        for _, found in scored[year][1][MODELS[0]].findings.iterrows():
+            findings.append((year, str(found["check"]), str(found["what"]), int(found["members"])))
+    return scored
 
 
 def _stacked(parts: list[pd.DataFrame], names: list[str]) -> pd.DataFrame:
@@ -165,8 +243,9 @@ def _scored(codes: ir.Table, members: pd.DataFrame, model: str) -> HccScores:
 def _by_type(members: pd.DataFrame, scored: HccScores, year: int) -> pd.DataFrame:
     """Mean scores by type of enrollment, newly and continuously assigned."""
     rows = members.assign(model=scored.model, score=scored.frame["raw_score"].to_numpy())
-    rows = rows.assign(weighted=rows["score"] * rows["months"], year=year)
-    sums = rows.groupby(["year", "model", "type", "continuing"], as_index=False).agg(
+    assigned = rows["continuing"].map({True: "continuously", False: "newly"}, na_action="ignore").fillna("")
+    rows = rows.assign(weighted=rows["score"] * rows["months"], year=year, assigned=assigned.astype("str"))
+    sums = rows.groupby(["year", "model", "type", "assigned"], as_index=False).agg(
         members=("member_id", "size"), months=("months", "sum"), weighted=("weighted", "sum")
     )
     sums["score"] = sums.pop("weighted") / sums["months"]
@@ -234,7 +313,8 @@ def _own_weights(rows: pd.DataFrame, fitted: np.ndarray, cells: pd.DataFrame) ->
     markers |= {f"HCC {name}": lists.str.contains(f";{name};", regex=False).to_numpy() for name in held.index if name}
     table = pd.DataFrame(markers, index=rows.index).astype(float)
     table = table.loc[:, table[fitted].sum() > SMALL_CELL]
-    top = threshold_at(rows["allowed"].clip(lower=0), TRUNCATED, months=rows["months"])
+    seen = rows[fitted]
+    top = threshold_at(seen["allowed"].clip(lower=0), TRUNCATED, months=seen["months"])
     cost = pd.Series(truncate(rows["allowed"], top, months=rows["months"], prorate=True), index=rows.index)
     try:
         fit = fit_weights(table[fitted], cost[fitted], rows["months"][fitted], nonnegative=True)

@@ -244,7 +244,9 @@ def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
     places = {TABLE_SETTINGS[table]: f"inputs/{table}.csv" for table in named}
     if result.tables.claims is not None:
         result.tables.claims.study.write(stage / "inputs" / "claims")
-        result.tables.claims.people.write(stage / "inputs" / "claims" / "people")
+        people = result.tables.claims.people
+        kept = people if scenario.report.show_small_cells else people.without_small_cells()
+        kept.write(stage / "inputs" / "claims" / "people")
         places["claims.tables"] = "inputs/claims"
     moved = change(scenario, places) if places else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from acomodel.budget.demographics import age_sex_cells, age_sex_set
@@ -55,15 +54,35 @@ def change_in_risk(run: Run) -> Exhibit | Note:
     for words, limit in (("Floor", wanted.floor), ("Cap", wanted.cap)):
         if limit is not None:
             rows[f"{words} of the ratio"] = 1 + limit
-    rows["Ratio that counts"] = applied
-    if applied != measured:
-        lost = budget.benchmark.pmpm * (measured / applied - 1)
+    within = applied / (1 + wanted.adjustment)
+    rows["Ratio that counts"] = within
+    if wanted.adjustment:
+        rows["With the what-if"] = applied
+    if within != measured:
+        lost = budget.benchmark.pmpm * (measured / within - 1)
         note += (
             f" Between the ratio as measured and the one that counts: {show(abs(lost), '$.')} PMPM of the benchmark, "
             f"{show(abs(lost) * budget.benchmark.member_months, '$')} in all."
         )
     table = pd.DataFrame({"Factor": rows}).rename_axis("Risk of the population")
     return Exhibit("Change in the population's risk", table, {"Factor": "0.0000"}, note)
+
+
+def findings(run: Run) -> Exhibit | Note | None:
+    """What is wrong with ages, statuses and diagnoses, by year; None without claims."""
+    people = people_of_run(run)
+    if people is None:
+        return None
+    if people.findings.empty:
+        return Note("Every member has an age and a sex, and every year scored has diagnoses of the year before.")
+    rows = people.findings
+    few = rows["members"].between(1, SMALL_CELL) & (not run.scenario.report.show_small_cells)
+    counts = suppress_small_cells(rows["members"]) if few.any() else rows["members"]
+    table = pd.DataFrame({"Finding": rows["what"].to_numpy(), "Members": counts.to_numpy()})
+    table.index = pd.Index(
+        [f"{y}: {c}" for y, c in zip(rows["year"], rows["check"], strict=True)], name="Year and check"
+    )
+    return Exhibit("Findings on risk", table, {"Members": "#"})
 
 
 def measures(run: Run) -> Exhibit | None:
@@ -103,7 +122,7 @@ def relative_risk(run: Run) -> pd.DataFrame:
 
 def medicare(people: People) -> bool:
     """Whether members have types of enrollment, which only Medicare gives."""
-    return bool((people.scores["type"] != EVERYBODY).any())
+    return people.scores.empty or bool((people.scores["type"] != EVERYBODY).any())
 
 
 def population(run: Run) -> Exhibit | None:
@@ -116,7 +135,8 @@ def population(run: Run) -> Exhibit | None:
     table = pd.DataFrame({"Factor, Toolkit": factors["factor"].to_numpy()})
     own = people.factors[people.factors["year"] == run.budget.base_year]
     if len(own):
-        table["Factor, own costs"] = own["factor"].to_numpy()
+        few = own["members"].between(1, SMALL_CELL) & hide
+        table["Factor, own costs"] = own["factor"].mask(few).to_numpy()
     for year in sorted({run.budget.base_year, *_current_years(run)}):
         rows = people.ages[people.ages["year"] == year]
         rows = rows.loc[rows.index.repeat(rows["members"])].assign(months=1)
@@ -152,8 +172,8 @@ def own_factors(run: Run) -> Exhibit | None:
             "Observed": rows["observed"].mask(few),
             "Standard error": rows["standard_error"].mask(few),
             "Standard": rows["standard"],
-            "Credibility": rows["credibility"],
-            "Used": rows["factor"],
+            "Credibility": rows["credibility"].mask(few),
+            "Used": rows["factor"].mask(few),
         }
     )
     table.index = pd.Index([cell_label(cell) for _, cell in rows.iterrows()], name="Sex and age")
@@ -172,8 +192,7 @@ def scores(run: Run) -> Exhibit | None:
     people = people_of_run(run)
     if people is None or people.scores.empty:
         return None
-    rows = people.scores.assign(assigned=np.where(people.scores["continuing"], "continuously", "newly"))
-    keys = ["year", "type", "assigned"]
+    rows, keys = people.scores, ["year", "type", "assigned"]
     first = rows.drop_duplicates(keys).set_index(keys)
     table = pd.DataFrame({"Members": first["members"], "Member months": first["months"]})
     for model in rows["model"].unique():
@@ -181,7 +200,7 @@ def scores(run: Run) -> Exhibit | None:
     if not run.scenario.report.show_small_cells:
         few = table["Members"].between(1, SMALL_CELL)
         table = table.mask(few).assign(Members=suppress_small_cells(table["Members"]))
-    table.index = pd.Index([f"{y}, {t}, {a} assigned" for y, t, a in table.index], name="Members")
+    table.index = pd.Index([f"{y}, {t}" + (f", {a} assigned" if a else "") for y, t, a in table.index], name="Members")
     formats = {"Members": "#", "Member months": "#"} | {c: "0.000" for c in table if c.startswith("Mean ")}
     note = "Raw scores, not normalized; by the diagnoses of the year before."
     return Exhibit("Risk scores", table, formats, note if medicare(people) else f"{note} {COMMERCIAL}")
@@ -283,7 +302,9 @@ def what_ifs(run: Run) -> Exhibit | None:
             other = {"risk.method": "age_sex", "risk.factors": "own" if wanted.factors == "toolkit" else "toolkit"}
             words = {"own": "from own costs", "toolkit": "of the Toolkit"}[other["risk.factors"]]
             rows[f"Age/sex factors {words}"] = other
-            if wanted.method != "hcc":
+            if wanted.method == "hcc":
+                rows["Age/sex factors of the Toolkit"] = {"risk.method": "age_sex", "risk.factors": "toolkit"}
+            else:
                 rows["CMS-HCC V28 instead of age and sex"] = {"risk.method": "hcc", "risk.model": "V28"}
     claims = listed_claims(run.scenario, run.tables)
     if large is not None and claims is not None:

@@ -185,7 +185,7 @@ class Scenario:
         """Refuse a historical benchmark beside a projected one, or of another agreement than the terms."""
         if self.historical is None:
             return
-        beside = [*budget, *(name for name in ("claims", "risk") if getattr(self, name) is not None)]
+        beside = [*budget, *(name for name in ("claims", "risk", "large_claims") if getattr(self, name) is not None)]
         if beside:
             raise ValueError(f"historical: [{beside[0]}] is given beside it; one way to a benchmark is wanted")
         began = self.terms.agreement_start if isinstance(self.terms, ProgramTerms) else None

@@ -75,7 +75,7 @@ def test_coverage_of_the_year_before_and_status_of_the_last_span():
     assert row["covered_before"] == 7
     assert row["months"] == 8  # June counts once, although covered in two parts
     assert (row["dual_status"], row["orec"]) == ("04", "1")
-    assert not row["continuing"]
+    assert pd.isna(row["continuing"])
 
 
 def test_who_was_assigned_the_year_before_is_continuing():
@@ -85,7 +85,8 @@ def test_who_was_assigned_the_year_before_is_continuing():
     ]
     data = dataset(claims=[line("2023-03-01", member_id="old")], eligibility=spans)
     found = member_years(data, everyone(data, [2022, 2023]), [2022, 2023]).set_index(["year", "member_id"])
-    assert found["continuing"].to_dict() == {(2022, "old"): False, (2023, "new"): False, (2023, "old"): True}
+    assert found["continuing"].isna().to_dict() == {(2022, "old"): True, (2023, "new"): False, (2023, "old"): False}
+    assert found["continuing"][2023].to_dict() == {"new": False, "old": True}
 
 
 def test_a_line_that_says_nothing_of_capitation_counts():

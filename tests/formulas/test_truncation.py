@@ -343,7 +343,8 @@ def test_exhibit_hides_few_claimants_and_the_result_is_frozen():
     shown = found.exhibit().shown()
     assert shown.index.tolist() == ["$50,000", "none"]
     assert shown["Claimants above"].tolist() == ["1–10", "0"]
-    assert shown["SD of mean, 1,000 members"].tolist() == ["9.79%", "11.47%"]
+    assert shown["SD of mean, 1,000 members"].tolist() == ["–", "11.47%"]
+    assert found.exhibit(small_cells=True).shown()["SD of mean, 1,000 members"].tolist() == ["9.79%", "11.47%"]
     assert "whole threshold" in repr(found)
     with pytest.raises(FrozenInstanceError):
         found.members = (1,)
@@ -418,7 +419,9 @@ def test_attachment_at_the_largest_claim_costs_nothing(book):
 def test_reinsurance_shows_its_terms_and_hides_few_claimants():
     found = reinsurance_pmpm([100_000.0] * 5 + [1_000.0] * 95, [50_000], coinsurance=0.9, limit=90_000, load=0.2)
     shown = found.exhibit().shown()
-    assert shown.loc["$50,000"].tolist() == ["1–10", "$200,000", "33.61%", "$180,000", "$415,000", "$150.00", "$180.00"]
+    assert shown.loc["$50,000"].tolist() == ["1–10", *["–"] * 6]
+    shown = found.exhibit(small_cells=True).shown().loc["$50,000"].tolist()
+    assert shown == ["5", "$200,000", "33.61%", "$180,000", "$415,000", "$150.00", "$180.00"]
     assert "90.0% of the excess is reinsured, up to $90,000 of claims; load 20.0%." in repr(found)
 
 

@@ -156,6 +156,15 @@ METHODS = {
 }
 """Methods of the rules and how the settings name them."""
 
+KINDS = {"Regional adjustment": "regional", "Prior-savings adjustment": "prior_savings"}
+"""Lines of adjustments and the rule under which an agreement has each; "higher_of_both" knows both."""
+KEYS = {"Regional adjustment": "regional_adjustment", "Prior-savings adjustment": "prior_savings"}
+WORDS = {
+    "none": "no adjustment",
+    "regional": "a regional adjustment alone",
+    "prior_savings": "an adjustment for prior savings alone",
+}
+
 ACPT_WEIGHT = 1 / 3
 """Weight of the prospective trend where no rule is in force. [share]"""
 
@@ -192,7 +201,8 @@ def benchmark_of_record(settings: HistoricalSettings, base_years: pd.DataFrame, 
 
     .. math:: B = \sum_t p_t (H_t + a) \frac{R_t}{R_{3t}} f_t
 
-    Without a risk ratio the risk of BY3 stays; without person years the types keep their shares of BY3. Of two stated adjustments the higher counts, where the rules of the agreement say so.
+    Without a risk ratio the risk of BY3 stays; without person years the types keep their shares of BY3.
+    Of two stated adjustments the higher counts, where the rules of the agreement know both.
 
     References
     ----------
@@ -285,11 +295,15 @@ def _adjusted(
     sheet.shares(person_years)
     named = {"Regional adjustment": settings.regional_adjustment, "Prior-savings adjustment": settings.prior_savings}
     given = {name: sheet.overall(name, value, "$.") for name, value in named.items() if value is not None}
-    if len(given) == len(named) and rule != "higher_of_both":
-        raise InputError(
-            "historical: regional_adjustment and prior_savings are both given; an agreement begun "
-            f"{settings.agreement_start} knows one of them at most"
-        )
+    for name in given:
+        if rule != "higher_of_both" and KINDS[name] != rule:
+            raise InputError(
+                f"historical.{KEYS[name]}: given, but an agreement begun {settings.agreement_start} knows "
+                f"{WORDS[rule]}; state the line 'Adjustment of the benchmark' in historical.override to argue for one"
+            )
+    regional = given.get("Regional adjustment")
+    if rule == "higher_of_both" and regional is not None and regional < 0:
+        given["Regional adjustment"] = sheet.overall("Regional adjustment, none below zero", 0.0, "$.")
     moved = benchmark_adjustment(*given.values()).per_capita if len(given) > 1 else sum(given.values())
     moved = sheet.overall("Adjustment of the benchmark", moved, "$.")
     sheet.of_types("Adjusted historical benchmark", np.asarray(historical.by_type) + moved, "$.")
