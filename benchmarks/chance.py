@@ -119,8 +119,6 @@ def least(work, runs: int = 15) -> float:
 
 
 def main() -> None:
-    import pandas as pd
-
     from acomodel.outlook.approximations import approximation_errors
     from acomodel.outlook.chance import chance_of_savings
     from acomodel.outlook.costs import cost_distribution
@@ -145,11 +143,10 @@ def main() -> None:
                 )
             every = 1j * np.multiply.outer(np.linspace(0, 1e-4, 70), values)
             print(f"  70 exponentials for each cost: {least(lambda e=every: np.exp(e), 3):6.1f} ms")
-    with pd.option_context("display.width", 120, "display.float_format", "{:.5g}".format):
-        for population, capped in (("Medicare", True), ("employer", False)):
-            print(f"{population}, {'capped' if capped else 'uncapped'}")
-            sizes = [500, 5_000, 20_000, 60_000, 250_000]
-            print(approximation_errors(costs(population, capped, 50_000), sizes, [0.01, 0.02, 0.03, 0.05]))
+    for population, capped in (("Medicare", True), ("employer", False)):
+        print(f"{population}, {'capped' if capped else 'uncapped'}")
+        sizes = [500, 5_000, 20_000, 60_000, 250_000]
+        print(approximation_errors(costs(population, capped, 50_000), sizes, [0.01, 0.02, 0.03, 0.05]))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from acomodel.exhibit import Exhibit
 from acomodel.outlook.characteristic import Cells, Part
 from acomodel.outlook.costs import cost_distribution
 from acomodel.outlook.ratio import Noise, Side, SpendingRatio
@@ -124,7 +125,7 @@ def tail(parts: Sequence[Part], x: np.ndarray, side: Side) -> np.ndarray:
     for _ in range(80):
         _, first, second = _cumulants(nodes, theta / sd)
         low, high = np.where(first < y, theta, low), np.where(first >= y, theta, high)
-        step = theta - (first - y) * sd / np.maximum(second, 1e-300)
+        step = theta - (first - y) * sd / np.maximum(second, 1e-30 * sd**2)
         theta_next = np.where((step > low) & (step < high), step, (low + high) / 2)
         done = np.abs(theta_next - theta).max() < 1e-12
         theta = theta_next
@@ -173,7 +174,7 @@ def saddlepoint(ratio: SpendingRatio, at: np.ndarray, side: Side) -> np.ndarray:
 
 def approximation_errors(
     annual_costs: Any, members: Sequence[int], thresholds: Sequence[float], *, truncate: float | None = None
-) -> pd.DataFrame:
+) -> Exhibit:
     """
     Chance of savings by luck beside its normal and saddlepoint approximations, by size and threshold.
 
@@ -190,14 +191,14 @@ def approximation_errors(
 
     Returns
     -------
-    pandas.DataFrame
-        Columns `members`, `threshold`, `chance`, `normal`, `saddlepoint`, `bound` (whether the chance is lost in
-        rounding), `normal_error` and `saddlepoint_error`, relative to the chance.
+    Exhibit
+        Members, threshold, chance, both approximations and their errors relative to the chance; an error is missing
+        where the chance is 0 or lost in rounding.
 
     Examples
     --------
-    >>> frame = approximation_errors([0.0, 1.0, 9.0], [500], [0.05])
-    >>> frame[["chance", "normal", "normal_error"]].round(4).values.tolist()
+    >>> frame = approximation_errors([0.0, 1.0, 9.0], [500], [0.05]).to_frame()
+    >>> frame[["Chance", "Normal", "Error of the normal"]].round(4).values.tolist()
     [[0.1782, 0.1774, -0.0043]]
     """
     costs = cost_distribution(annual_costs, truncate=truncate)
@@ -207,7 +208,21 @@ def approximation_errors(
         at = 1 - np.asarray(thresholds, dtype=float)
         exact, lost = ratio.chance(at, -1, np.zeros(at.shape, dtype=bool))
         near, finer = normal(ratio, at, -1), saddlepoint(ratio, at, -1)
-        rows += list(zip([n] * at.size, thresholds, exact, near, finer, lost, strict=True))
-    frame = pd.DataFrame(rows, columns=["members", "threshold", "chance", "normal", "saddlepoint", "bound"])
-    known = frame["chance"].where(frame["chance"] > 0)
-    return frame.assign(normal_error=frame["normal"] / known - 1, saddlepoint_error=frame["saddlepoint"] / known - 1)
+        known = np.where(lost | (exact == 0), np.nan, exact)
+        rows += list(
+            zip([n] * at.size, thresholds, exact, near, finer, near / known - 1, finer / known - 1, strict=True)
+        )
+    columns = [
+        "Members",
+        "Threshold",
+        "Chance",
+        "Normal",
+        "Saddlepoint",
+        "Error of the normal",
+        "Error of the saddlepoint",
+    ]
+    formats = dict(zip(columns, ("#", "%.", "%..", "%..", "%..", "%.", "%.."), strict=True))
+    note = f"Errors relative to the chance; coefficient of variation {costs.cv:.3f}, skewness {costs.skewness:.2f}."
+    return Exhibit(
+        "Chance of savings by luck, and its approximations", pd.DataFrame(rows, columns=columns), formats, note
+    )

@@ -12,6 +12,7 @@ from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.outlook.approximations import normal, saddlepoint
 from acomodel.outlook.costs import cost_distribution
+from acomodel.outlook.inversion import invert
 from acomodel.outlook.ratio import TIE, Noise, Side, SpendingRatio
 from acomodel.rates import Numeric
 
@@ -206,6 +207,8 @@ class Chance(Shown):
         How both were worked out, and which of them is only an upper bound.
     error_bound : float
         Bound on the error of both; on a lattice of costs, an estimate. [share]
+    savings_is_bound, loss_is_bound : bool
+        Whether either chance is lost in rounding, so that an upper bound is given.
     mean, cv, skewness : float
         Of a member's annual cost, truncated as said. [$, ratio, ratio]
     normal, saddlepoint : tuple of float
@@ -220,6 +223,8 @@ class Chance(Shown):
     probability_of_loss: float
     method: str
     error_bound: float
+    savings_is_bound: bool
+    loss_is_bound: bool
     mean: float
     cv: float
     skewness: float
@@ -253,7 +258,7 @@ class Chance(Shown):
         """The chances, with members, thresholds and method in title and note."""
         table = self.to_frame().rename(columns={"savings": "Savings", "loss": "Losses"}).rename_axis("Method")
         title = f"Chance of reaching {self.threshold:.2%} savings or {self.loss_threshold:.2%} losses by luck"
-        title += f" with {self.members:,} members"
+        title += f" with {self.members:,} member{'s' * (self.members > 1)}"
         if self.true_savings:
             title += f" who really save {self.true_savings:.2%}"
         note = f"{self.method}; error at most {self.error_bound:.0e}; coefficient of variation {self.cv:.3f}"
@@ -324,6 +329,8 @@ def chance(
         values[1],
         method,
         error,
+        lost[0],
+        lost[1],
         costs.mean,
         costs.cv,
         costs.skewness if costs.sd else 0.0,
@@ -334,8 +341,6 @@ def chance(
 
 def _how(ratio: SpendingRatio, threshold: float, true_savings: float, lost: list[bool]) -> tuple[str, float]:
     """Words for the method, with what is a bound, and the error of the inversion."""
-    from acomodel.outlook.inversion import invert
-
     drawn = (
         ratio.year
         if ratio.noise.baseline_members is None

@@ -10,9 +10,11 @@ import numpy as np
 
 CELLS = 512
 """Cells of equal width that many costs are gathered in."""
+FEW_STEPS = 64
+"""Distinct costs among which a step other than cents is looked for."""
 ORDER = 7
 """Highest moment kept of each cell."""
-FEW = 1500
+FEW = 600
 """Fewer distinct costs than this are kept as they are."""
 OUTSIDE = 1e-15
 """Chance allowed outside the interval of the series, on each side."""
@@ -59,12 +61,12 @@ class Cells:
         half_sine = np.sin(half_angle)
         sine = 2 * half_sine * np.cos(half_angle)
         fall = 2 * half_sine * half_sine
-        real = -fall @ self.moments[0]
-        imag = (sine - angle) @ self.moments[0]
+        real = -_product(fall, self.moments[:1].T)[:, 0]
+        imag = _product(sine - angle, self.moments[:1].T)[:, 0]
         if self.half:
             u = t * self.half
             turned = self.moments[1:].T
-            c, s = -(fall @ turned), sine @ turned
+            c, s = -_product(fall, turned), _product(sine, turned)
             c[:, 1:] += self.moments[2:].sum(axis=1)
             power = u.astype(complex) * 1j
             for j in range(ORDER):
@@ -84,12 +86,14 @@ class Cells:
         )
         power = np.where(far[:, None], 0.0, power)
         rise = np.expm1(power) - power
-        total = rise @ self.moments[0]
+        total = _product(rise, self.moments[:1].T)[:, 0]
         if self.half:
             grown = np.exp(power)
             u = np.where(far, 0.0, theta) * self.half
-            for j in range(1, ORDER + 1):
-                total += u**j * (((grown - 1) if j == 1 else grown) @ self.moments[j])
+            inner = _product(grown, self.moments[1:].T)
+            inner[:, 0] -= self.moments[1].sum()
+            for j in range(ORDER):
+                total += u ** (j + 1) * inner[:, j]
         return np.where(far, np.inf, np.log1p(np.maximum(total, -1 + 1e-300)))
 
     def error(self, t: np.ndarray) -> np.ndarray:
@@ -97,15 +101,29 @@ class Cells:
         return (t * self.half) ** (ORDER + 1) / math.factorial(ORDER + 1)
 
 
+def _product(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Matrix product in one thread: this small, threads of a busy machine wait for each other."""
+    found: np.ndarray = np.einsum("tb,bj->tj", rows, columns)
+    return found
+
+
 def _step(values: np.ndarray, low: float) -> float:
-    """Largest amount in cents that divides all values less the least; 0 where cents do not."""
+    """Largest amount, in cents or among a few values any, that divides all values less the least; 0 where none does."""
     cents = (values - low) * 100
     whole = np.rint(cents)
-    if len(whole) and (
-        np.abs(whole).max() > 2**50 or (np.abs(cents - whole) > 1e-6 * np.maximum(1, whole * 1e-6)).any()
-    ):
+    near = np.abs(whole).max() < 2**50 and (np.abs(cents - whole) <= 1e-6 * np.maximum(1, whole * 1e-6)).all()
+    if near and (common := int(np.gcd.reduce(whole.astype(np.int64)))):
+        return common / 100
+    if len(values) > FEW_STEPS and len(values := np.unique(values)) > FEW_STEPS:
         return 0.0
-    return float(np.gcd.reduce(whole.astype(np.int64))) / 100
+    step, top = 0.0, float(values.max() - low)
+    for value in np.unique(values - low)[1:]:
+        one, other = float(value), step
+        while other > 1e-9 * top:
+            one, other = other, math.fmod(one, other)
+            other = 0.0 if other > one - 1e-9 * top else other
+        step = one
+    return step if step > 1e-5 * top else 0.0
 
 
 def compressed(values: np.ndarray, weights: np.ndarray) -> Cells:
@@ -135,10 +153,10 @@ def compressed(values: np.ndarray, weights: np.ndarray) -> Cells:
     keep = weights > 0
     if not keep.all():
         values, weights = values[keep], weights[keep]
-    mean = float(weights @ values)
+    mean = float((weights * values).sum())
     low, high = float(values.min()), float(values.max())
     centred = values - mean
-    sd = math.sqrt(float(weights @ centred**2))
+    sd = math.sqrt(float((weights * centred**2).sum()))
     step = _step(values, low) if high > low else 0.0
     if len(values) <= FEW:
         return Cells(values, weights, mean, sd, low, high, step, centred, 0.0, weights[None, :])

@@ -20,8 +20,9 @@ REST_NODES = 48
 """Points of the beta distribution that stands for members known only in sums."""
 PANEL_NODES = 16
 """Gauss points of a fitted severity between two of its `PANELS`."""
-PANELS = np.concatenate([[0.0], np.arange(0.1, 0.95, 0.1), 1 - 10.0 ** -np.arange(1, 13.5, 0.25), [1.0]])
-"""Probabilities between which a fitted severity is integrated: ever finer towards its tail."""
+TAIL = 10.0 ** -np.arange(1, 13.5, 0.25)
+PANELS = np.concatenate([[0.0], TAIL[::-1], np.arange(0.2, 0.85, 0.1), 1 - TAIL, [1.0]])
+"""Probabilities between which a fitted severity is integrated: ever finer towards its tails."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +215,8 @@ def cost_distribution(
 
 def _column(what: str, given: Any, wanted: int | None, remedy: str) -> np.ndarray:
     """Numbers of each member, checked."""
+    if np.ndim(given) > 1:
+        raise InputError(f"costs: {what} are a table of shape {np.shape(given)}; one number for each member is wanted")
     try:
         values = np.asarray(given, dtype=float).ravel()
     except (TypeError, ValueError) as error:
@@ -238,7 +241,8 @@ def _grouped(values: np.ndarray, weights: np.ndarray, groups: Sequence[np.ndarra
     found = []
     for key, at in frame.groupby(list(frame.columns), sort=True).indices.items():
         size = weights[at].sum()
-        words = [f"{k:g} months" if isinstance(k, float) else str(k) for k in key]
+        kinds = key if isinstance(key, tuple) else (key,)
+        words = [f"{k:g} months" if isinstance(k, float) else str(k) for k in kinds]
         if size > 0:
             found.append(Stratum(values[at], weights[at] / size, float(size / weights.sum()), ", ".join(words)))
     return tuple(found)
@@ -314,7 +318,7 @@ def severity_costs(severity: Any, *, zero_share: float = 0.0, truncate: float | 
     Notes
     -----
     What lies beyond the probability :math:`1 - 10^{-13}` is integrated on one panel: the mean of a lognormal of
-    coefficient of variation 5 comes out within 1e-7 of itself.
+    coefficient of variation 5 comes out within 1e-6 of itself, its standard deviation within 1e-4.
 
     References
     ----------

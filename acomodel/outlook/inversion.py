@@ -13,10 +13,12 @@ from acomodel.outlook.characteristic import OUTSIDE, Part, interval, tilts
 
 DECAY = 1e-15
 """Size of a term, against the first, at which the series ends."""
-TERMS = 2048
+TERMS = 8192
 """Most terms of the series; where it wants more, costs are put on a lattice."""
 LATTICE = 1 << 17
 """Points of that lattice."""
+BLOCK = 1 << 20
+"""Sines taken at a time."""
 FLOOR = 1e-12
 """Chances below this are lost in rounding; a bound takes their place."""
 
@@ -74,9 +76,13 @@ class Sum:
         coefficients = self.terms[1:] / wave
         if self.step:
             coefficients = coefficients * (wave * self.step / 2) / np.sin(wave * self.step / 2)
-        at = np.clip(y, self.low, self.high) - self.low
-        found: np.ndarray = self.terms[0] / 2 * at + np.sin(np.multiply.outer(at, wave)) @ coefficients
-        return found
+        at = np.ravel(np.clip(y, self.low, self.high) - self.low)
+        found = self.terms[0] / 2 * at
+        rows = max(1, BLOCK // len(wave))
+        for start in range(0, len(at), rows):
+            block = slice(start, start + rows)
+            found[block] += np.sin(np.multiply.outer(at[block], wave)) @ coefficients
+        return found.reshape(np.shape(y))
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """Chance of a sum less its mean at or below `x`; ties count. [$ to share]"""
@@ -153,8 +159,13 @@ class Sum:
             return (self.cdf(y + width / 2) - self.cdf(y - width / 2)) / width
         wave = np.pi * np.arange(1, len(self.terms)) / (self.high - self.low)
         inside = (y >= self.low) & (y <= self.high)
-        found = self.terms[0] / 2 + np.cos(np.multiply.outer(y - self.low, wave)) @ self.terms[1:]
-        return np.where(inside, np.maximum(found, 0.0), 0.0)
+        at = np.ravel(y) - self.low
+        found = np.full(at.shape, self.terms[0] / 2)
+        rows = max(1, BLOCK // len(wave))
+        for start in range(0, len(at), rows):
+            block = slice(start, start + rows)
+            found[block] += np.cos(np.multiply.outer(at[block], wave)) @ self.terms[1:]
+        return np.where(inside, np.maximum(found.reshape(y.shape), 0.0), 0.0)
 
 
 def invert(parts: Sequence[Part]) -> Sum:

@@ -18,9 +18,12 @@ from acomodel.outlook.inversion import Sum, invert
 
 TIE = 1e-12
 """Rates closer than this are equal, as in a settlement."""
-KNOTS = 161
-"""Ratios at which a noisy baseline is inverted where many are wanted; those between are interpolated."""
+MANY = 50
+"""Ratios beyond which a noisy baseline is inverted at `KNOTS` and interpolated between."""
+KNOTS = np.concatenate([np.linspace(-8.5, 9, 176), np.linspace(9.5, 24, 30)])
+"""Those ratios, in standard deviations from 1."""
 Side = Literal[-1, 1]
+"""Chance at or below a value, or at or above it."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
@@ -35,11 +38,23 @@ class Noise:
     )
     shock: Literal["lognormal", "normal"] = Field(default="lognormal", description="distribution of that factor")
 
+    def shock_chance(self, ratio: np.ndarray, side: Side) -> np.ndarray:
+        """Chance of the common factor alone at or below (-1), or at or above (+1)."""
+        from scipy.special import ndtr
+
+        if self.shock == "normal":
+            z = (ratio - 1) / self.shock_sd
+        else:
+            log_sd = np.sqrt(np.log1p(self.shock_sd**2))
+            z = (np.log(np.maximum(ratio, 1e-300)) + log_sd**2 / 2) / log_sd
+        found: np.ndarray = ndtr(-side * z)
+        return found
+
     def factors(self, fineness: float) -> tuple[np.ndarray, np.ndarray]:
         """Values of the common factor, mean 1, and their probabilities, finer than the other noise."""
         if not self.shock_sd:
             return np.ones(1), np.ones(1)
-        step = min(0.25, max(0.5 * fineness / self.shock_sd, 0.002))
+        step = min(0.25, max(0.5 * fineness / self.shock_sd, 0.0005))
         z = np.arange(-8.5, 8.5 + step / 2, step)
         weights = np.exp(-(z**2) / 2)
         log_sd = np.sqrt(np.log1p(self.shock_sd**2))
@@ -161,11 +176,12 @@ class SpendingRatio:
 
     def own(self, ratio: np.ndarray, side: Side, strict: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Chance of a ratio at or below (-1), or at or above (+1), without the shock, and where it is a bound."""
-        slack = -side * np.where(strict, -1.0, 1.0) * TIE * self.total
+        slack = -side * TIE * self.total * np.ones(ratio.shape)
         if self.noise.baseline_members is None:
-            x = self.total * (ratio - 1) + slack
+            apart = max(TIE * self.total, 1e-6 * self.year.step)
+            x = self.total * (ratio - 1) + np.where(strict, side * apart, slack)
             return self.year.at_most(x) if side < 0 else self.year.at_least(x)
-        if ratio.size > KNOTS:
+        if ratio.size > MANY:
             return self._between(ratio, side)
         found = np.empty(ratio.shape)
         lost = np.zeros(ratio.shape, dtype=bool)
@@ -176,26 +192,28 @@ class SpendingRatio:
             found[at], lost[at] = p[0], below[0]
         return found, lost
 
+    @cached_property
+    def _scores(self) -> dict[Side, tuple[Callable[[np.ndarray], np.ndarray], float, float]]:
+        """Splines of the normal scores of chances over a range of ratios, and its ends, by side; made when wanted."""
+        return {}
+
     def _between(self, ratio: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray]:
         """The same for many ratios by a spline of normal scores."""
         from scipy.interpolate import CubicSpline
         from scipy.special import ndtr, ndtri
 
-        spread = float(np.hypot(self.sd**2 - self.noise.shock_sd**2, 0)) ** 0.5
-        low, high = max(ratio.min(), 1 - 12 * spread), min(ratio.max(), 1 + 24 * spread)
-        if not low < high:
-            low, high = 1 - 12 * spread, 1 + 24 * spread
-        knots = np.linspace(low, high, KNOTS)
-        found, lost = self.own(knots, side, np.zeros(KNOTS, dtype=bool))
-        known = (found > 1e-12) & (found < 1 - 1e-12) & ~lost
-        if known.sum() < 8:
-            nearest = np.abs(ratio.ravel()[:, None] - knots).argmin(axis=1).reshape(ratio.shape)
-            return found[nearest], lost[nearest]
-        score = CubicSpline(knots[known], ndtri(found[known]))
-        first, last = knots[known][0], knots[known][-1]
+        if side not in self._scores:
+            spread = float(np.sqrt(self.sd**2 - self.noise.shock_sd**2))
+            knots = 1 + spread * KNOTS
+            knots = knots[knots > 0]
+            each = [self.own(np.array([k]), side, np.zeros(1, dtype=bool)) for k in knots]
+            found, lost = (np.concatenate(column) for column in zip(*each, strict=True))
+            known = (found > 1e-12) & (found < 1 - 1e-12) & ~lost
+            knots = knots[known]
+            self._scores[side] = CubicSpline(knots, ndtri(found[known])), float(knots[0]), float(knots[-1])
+        score, first, last = self._scores[side]
         inside = ndtr(score(np.clip(ratio, first, last)))
-        outside = (ratio < first) | (ratio > last)
-        return inside, outside & (inside < 0.5)
+        return inside, ((ratio < first) | (ratio > last)) & (inside < 0.5)
 
     def chance(self, ratio: np.ndarray, side: Side, strict: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """
@@ -210,6 +228,8 @@ class SpendingRatio:
         strict : numpy.ndarray of bool
             Where a ratio that is equal does not count.
         """
+        if self.noise.shock_sd and self.noise.baseline_members is None and self.year.method == "certain":
+            return self.noise.shock_chance(ratio, side), np.zeros(ratio.shape, dtype=bool)
         return self.mixed(ratio, lambda r: self.own(r, side, np.broadcast_to(strict[..., None], r.shape)))
 
     def mixed(

@@ -122,12 +122,12 @@ class SavingsDistribution(Shown):
             raise InputError(f"savings: a chance of {wanted.min():g}; one from 1e-10 to 1 - 1e-10 is wanted")
         low, high = self.span()
         lower, upper = np.full(wanted.shape, low - 1e-9), np.full(wanted.shape, high + 1e-9)
-        for _ in range(60):
-            middle = (lower + upper) / 2
-            reached = np.asarray(self.cdf(middle)) >= wanted
-            lower, upper = np.where(reached, lower, middle), np.where(reached, middle, upper)
-            if (upper - lower).max() < 1e-13:
-                break
+        rows = np.arange(wanted.size)
+        while (upper - lower).max() > 1e-13:
+            points = np.linspace(lower, upper, 66)
+            reached = np.asarray(self.cdf(points[1:-1])) >= wanted
+            first = np.where(reached.any(axis=0), reached.argmax(axis=0), 64)
+            lower, upper = points[first, rows], points[first + 1, rows]
         return _shaped(upper, chance)
 
     def span(self) -> tuple[float, float]:
