@@ -18,6 +18,8 @@ import click
 from acomodel import __version__
 from acomodel.inputs import InputError
 
+HCC_MODELS = ("V22", "V24", "V28", "ESRD V21", "ESRD V24")
+
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """Turn a fault of the input into one line on stderr and exit code 1."""
@@ -289,7 +291,7 @@ def attribute(
 @main.command()
 @click.option("--diagnoses", required=True, type=click.Path(path_type=Path), help="CSV or Parquet of diagnoses.")
 @click.option("--members", required=True, type=click.Path(path_type=Path), help="CSV or Parquet of members.")
-@click.option("--model", required=True, type=click.Choice(["V22", "V24", "V28"]), help="Version of CMS-HCC.")
+@click.option("--model", required=True, type=click.Choice(HCC_MODELS), help="Version of CMS-HCC.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet to write, by its suffix.")
 @click.option("--table-year", type=click.IntRange(2000, 2100), help="Year of the mapping of diagnoses.")
 @_guarded

@@ -22,7 +22,8 @@ from typing import Any
 
 import pandas as pd
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "formulas")]
+_TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(_TESTS / "formulas"), str(_TESTS)]
 
 SAMPLE = 4_000
 FULL = 2_500_000
@@ -162,10 +163,13 @@ def main(*, full: bool) -> None:
 
 def check(size: int = 20_000) -> None:
     """Compare every score of random members with the other calculator's."""
-    from test_hcc import EXPLAINED, differences
+    import test_hcc
+    import test_hcc_esrd
 
-    for model, names in EXPLAINED.items():
-        rows, counts, _ = differences(size, model, seed=7)
+    cases = [(test, model) for test in (test_hcc, test_hcc_esrd) for model in test.EXPLAINED]
+    for test, model in cases:
+        names = test.EXPLAINED[model]
+        rows, counts, _ = test.differences(size, model, seed=7)
         print(f"{model}: {size:,} members, largest difference {rows['difference'].max():.1e}; named: {counts}")
         wrong = (rows["difference"] > 1e-9) | ~rows["same_categories"] | rows["unexplained"]
         if wrong.any() or set(counts) != names:

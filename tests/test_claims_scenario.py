@@ -20,7 +20,7 @@ from acomodel.workbench.model import figures_of, headline_value
 
 DEMO = SCENARIOS / "claims-demo.toml"
 SMALL = {"claims.synthetic.members": 5000, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
-SMALL |= {"claims.years": [2023, 2024], "claims.synthetic.seed": 7}
+SMALL |= {"claims.years": [2023, 2024], "claims.synthetic.seed": 7, "report.show_small_cells": False}
 
 
 @pytest.fixture(scope="module")
@@ -366,3 +366,40 @@ def test_a_category_too_thin_for_a_fit_does_not_stop_the_chain():
     found = run(change(load_scenario(DEMO), thin))
     assert any("fitted to points of" in note or "too thin" in note for note in found.budget.notes)
     assert exhibits.regressions(found) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"claims.attribution.method": "mssp"}, 'claims.attribution.method: found "mssp"; the tables in'),
+        ({"claims.aco_id": "ACO2"}, 'worked out with "ACO1"'),
+        ({"claims.membership.timing": "prospective"}, "claims.membership.timing"),
+        ({"claims.scope.excluded_services": ["DME"]}, "another choice needs the claims themselves"),
+        ({"claims.years": [2024]}, r"claims.years: found \[2024\]"),
+    ],
+)
+def test_kept_tables_are_not_passed_off_as_those_of_another_choice(small, tmp_path, changes, words):
+    claims = small.tables.claims
+    claims.study.write(tmp_path / "kept")
+    claims.people.write(tmp_path / "kept" / "people")
+    kept = change(small.scenario, {"claims.tables": str(tmp_path / "kept")})
+    assert run(kept).headline()["payment"] == small.headline()["payment"]
+    with pytest.raises(InputError, match=words):
+        run(change(kept, changes))
+    assert run(change(kept, {"claims.scope.ime_dsh": False})).headline()["payment"] == small.headline()["payment"]
+
+
+def test_the_trend_is_of_claims_without_large_ones(small):
+    whole = run(change(small.scenario, {"large_claims": None}), small.tables)
+    assert whole.fitted is whole.tables
+    shares = {
+        year: 1 - small.tables.claims.excess(year, 250_000, prorate=False) / row["allowed"]
+        for year, row in small.tables.claims.actuals.iterrows()
+    }
+    before, after = small.tables.monthly, small.fitted.monthly
+    kept = after["incurred_claims"] / before["incurred_claims"].where(before["incurred_claims"] != 0)
+    for year, share in kept.groupby(before["month"].dt.year):
+        assert share.dropna().to_numpy() == pytest.approx(shares[year])
+    assert small.fitted is run(small.scenario, small.tables).fitted  # made once
+    assert "Claims above the threshold are left out" in exhibits.regressions(small).note
+    assert any("the trend is that of claims without what lies above" in n for n in small.budget.notes)

@@ -344,6 +344,7 @@ FAULTS = {
     "two weights": ("toml", ('weights = "rule"', "weights = [0.4, 0.6]"), "found 2 weights; one a base year is wanted"),
     "negative weight": ("toml", ('weights = "rule"', "weights = [-0.1, 0.5, 0.6]"), "none below zero"),
     "stated weight alone": ("toml", ('"Updated benchmark" =', '"BY1 weight" = 0.2\n"Updated benchmark" ='), "a sum of 1 are wanted"),
+    "line beyond reason": ("toml", ('"Updated benchmark" =', '"BY1 trend to BY3" = 4\n"Updated benchmark" ='), "found 4; a factor from 0.5 to 2 is wanted"),
     "unknown line": ("toml", ('"Updated benchmark" =', '"Updatd benchmark" ='), "there is no line 'Updatd benchmark'. Did you mean"),
     "types of a whole": ("toml", ("13098.724713", "{ESRD = 1.0}"), "is of all types together; one number"),
     "unknown type of a line": ("toml", ('"Updated benchmark" = 13098.724713', '"BY1 trend to BY3" = {esrd = 1.0}'), "Did you mean 'ESRD'"),

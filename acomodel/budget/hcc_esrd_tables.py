@@ -1,4 +1,4 @@
-"""What the ESRD models of CMS-HCC are made of: segments, groups of categories, interactions, variables without prefix."""
+"""What the ESRD models of CMS-HCC are made of: segments, groups of categories, interactions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ESRD_MODELS: tuple[EsrdModel, ...] = get_args(EsrdModel)
 TRANSPLANTS = tuple(f"TRANSPLANT_KIDNEY_ONLY_{month}M" for month in (1, 2, 3))
 """Segments of the month of a kidney transplant and the two after it, each a single factor."""
 
-SEGMENTS: dict[EsrdModel, tuple[str, ...]] = {
+SEGMENTS: dict[str, tuple[str, ...]] = {
     "ESRD V21": ("DI", "DNE", "GC", "GI", "GNE", *TRANSPLANTS),
     "ESRD V24": ("DI", "DNE", "GNPA", "GNPN", "GFA", "GFN", "GI", "GNE", *TRANSPLANTS),
 }
@@ -27,7 +27,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "DIABETES": _span(17, 19),
     "RESPIRATORY_FAILURE": _span(82, 84),
 }
-GROUPS: dict[EsrdModel, dict[str, tuple[str, ...]]] = {
+GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "ESRD V21": {
         **_SHARED,
         "LUNG": _span(110, 111),
@@ -53,7 +53,7 @@ _SEPSIS = {
     "SCHIZOPHRENIA_CHF": "57 85",
     "SCHIZOPHRENIA_SEIZURES": "57 79",
 }
-INTERACTIONS: dict[EsrdModel, dict[str, str]] = {
+INTERACTIONS: dict[str, dict[str, str]] = {
     "ESRD V21": {
         **_SEPSIS,
         **_NONAGED,
@@ -91,11 +91,11 @@ INTERACTIONS: dict[EsrdModel, dict[str, str]] = {
 }
 """Interactions as products; DISABLED stands for non-aged: V24 takes everybody under 65, V21 the disabled alone."""
 
-IMPLIED: dict[EsrdModel, tuple[str, ...]] = {"ESRD V21": ("134",), "ESRD V24": _span(134, 137)}
+IMPLIED: dict[str, tuple[str, ...]] = {"ESRD V21": ("134",), "ESRD V24": _span(134, 137)}
 """Kidney categories that every member of the model has, dropped before the hierarchies; none has a weight."""
 
 
-def places(coefficient: str, model: EsrdModel) -> tuple[tuple[str, ...], str]:
+def places(coefficient: str, model: str) -> tuple[tuple[str, ...], str]:
     """
     Segments that use a coefficient, and the variable it is of.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from acomodel.budget.hcc_esrd import esrd_parts, interacting, segment_of
+from acomodel.budget.hcc_esrd_tables import IMPLIED
 from acomodel.budget.hcc_members import CELLS, Members, cells, demographic_parts
 from acomodel.budget.hcc_tables import COUNTS, INTERACTIONS, NEEDS_ANOTHER, SEGMENTS, HccTables
 from acomodel.budget.hcc_variables import CODE_SHAPE, apply_hierarchies, interactions, normal_code
@@ -61,9 +63,10 @@ def explain(scores: HccScores, member_id: str) -> pd.DataFrame:
         raise InputError(f"members: no member '{member_id}'.{nearest(member_id, scores.members.member_id[:1000])}")
     one, tables = scores.members.only(int(where[0])), scores.tables
     codes = sorted(set(normal_code(scores.codes_of(member_id))))
-    segment = SEGMENTS[one.segment[0]]
+    segment = tables.segments[segment_of(one, tables)[0]]
     led, rows = _categories(codes, one, tables, mce=scores.mce_edits)
-    rows = [*_demographics(one, tables), *_held(led, segment, one, tables), *rows]
+    demographics = _esrd_demographics if tables.esrd else _demographics
+    rows = [*demographics(one, tables), *_held(led, segment, one, tables), *rows]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -81,6 +84,16 @@ def _demographics(one: Members, tables: HccTables) -> list[Row]:
     if parts["medicaid"]:
         rows.append(("demographic", "LTIMCAID", "Medicaid, institutional", "", "counts", parts["medicaid"]))
     return rows
+
+
+def _esrd_demographics(one: Members, tables: HccTables) -> list[Row]:
+    """Age and sex, or the transplant, and the other variables that weigh something."""
+    who = f"{'Male' if one.male[0] else 'Female'}, {one.age[0]} years"
+    return [
+        ("demographic", part.names[part.place[0]], part.label or who, "", "counts", int(value[0]) / 1000)
+        for part, value in esrd_parts(one, tables).items()
+        if value[0] or not part.label
+    ]
 
 
 def _categories(
@@ -122,7 +135,7 @@ def _held(led: dict[str, list[str]], segment: str, one: Members, tables: HccTabl
             outcome = f"counts, weighs nothing in segment {segment}"
         text = "; ".join(led[category])
         rows.append(("category", f"HCC{category}", tables.labels[category], text, outcome, weight))
-    products = interactions(after, one.disabled, tables)[:, 0]
+    products = interactions(after, interacting(one, tables), tables)[:, 0]
     present = [("interaction", name) for name, there in zip(INTERACTIONS[tables.model], products, strict=True) if there]
     present += [("count", COUNTS[min(len(left), len(COUNTS)) - 1])] if left else []
     for part, name in present:
@@ -137,6 +150,8 @@ def _outcome(category: str, led: dict[str, list[str]], left: set[str], tables: H
     """What became of a category."""
     if category in left:
         return "counts"
+    if category in IMPLIED.get(tables.model, ()):
+        return "dropped: implied by end-stage renal disease"
     above = [p for p, children in tables.hierarchies if category in children]
     if by := [p for p in above if p in left] or [p for p in above if p in led]:
         return f"dropped by HCC {by[0]}"

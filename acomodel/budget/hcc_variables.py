@@ -69,8 +69,7 @@ def layout(tables: HccTables) -> Layout:
     """
     Rows in which the diagnoses of a model are marked.
 
-    >>> from acomodel.budget.hcc_esrd_tables import IMPLIED
-from acomodel.budget.hcc_tables import hcc_tables
+    >>> from acomodel.budget.hcc_tables import hcc_tables
     >>> rows = layout(hcc_tables("V28"))
     >>> rows.slot(pd.Series(["E119", "I10"])) >= 0
     array([ True, False])
@@ -130,7 +129,7 @@ def apply_hierarchies(held: np.ndarray, tables: HccTables) -> None:
         Tables of the model.
     """
     place = tables.place
-    for category in IMPLIED.get(tables.model, ()):  # type: ignore[call-overload]
+    for category in IMPLIED.get(tables.model, ()):
         held[place[category]] = False
     for category, others in NEEDS_ANOTHER.get(tables.model, {}).items():
         held[place[category]] &= held[[place[o] for o in others]].any(axis=0)

@@ -28,14 +28,16 @@ class RiskSettings:
     )
     model: Literal["V28", "V24"] = Field(default="V28", description="version of the CMS-HCC model")
     ratio: float | None = Field(default=None, gt=0, description="stated risk ratio instead of a measured one [factor]")
-    cap: float | None = Field(default=None, ge=-1, le=1, description="largest change of risk that counts [share]")
-    floor: float | None = Field(default=None, ge=-1, le=1, description="smallest change of risk that counts [share]")
+    cap: float | None = Field(default=None, ge=0, le=1, description="largest rise of risk that counts [share]")
+    floor: float | None = Field(
+        default=None, ge=-1, le=0, description="largest fall of risk that counts, below zero [share]"
+    )
     adjustment: float = Field(default=0.0, gt=-1, lt=1, description="what-if: change of the risk ratio [share]")
 
     @model_validator(mode="after")
-    def _cap_above_floor(self) -> RiskSettings:
-        if self.cap is not None and self.floor is not None and self.cap < self.floor:
-            raise ValueError(f"risk.cap: {self.cap:+.2%} is below the floor of {self.floor:+.2%}")
+    def _one_measure(self) -> RiskSettings:
+        if self.table is not None and (self.method, self.factors) != ("age_sex", "toolkit"):
+            raise ValueError("risk.table: given, but risk.method and risk.factors choose a measure taken from claims")
         return self
 
 

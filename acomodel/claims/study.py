@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +239,7 @@ def study(wanted: ClaimsSettings, dataset: Dataset) -> tuple[Study, Population]:
     source = {
         "format": dataset.manifest["format"],
         "aco_id": aco,
+        "made_with": made_with(wanted, aco),
         "claims_from": str(latest.first),
         "claims_to": str(latest.as_of),
         "contested": latest.contested(),
@@ -259,6 +260,20 @@ def study(wanted: ClaimsSettings, dataset: Dataset) -> tuple[Study, Population]:
         wanted.scope,
     )
     return worked_out, population
+
+
+def made_with(wanted: ClaimsSettings, aco: str) -> dict[str, Any]:
+    """
+    Settings that the tables of a study were worked out with, and that they cannot be without the claims.
+
+    >>> made_with(ClaimsSettings(years=[2024], data="claims"), "A1")["attribution.method"]
+    'dartmouth'
+    """
+    parts: dict[str, Any] = {"attribution": wanted.attribution, "membership": wanted.membership, "scope": wanted.scope}
+    flat = {f"{part}.{k}": v for part, value in parts.items() for k, v in asdict(value).items()}
+    del flat["scope.ime_dsh"]  # the cells keep these payments apart, so it can still be chosen
+    book = None if wanted.synthetic is None else asdict(wanted.synthetic)
+    return json.loads(json.dumps({"aco_id": aco, "years": sorted(wanted.years)} | flat | {"synthetic": book}))
 
 
 def paid_through(dataset: Dataset) -> str | None:

@@ -126,8 +126,7 @@ def threshold(scenario: Scenario, tables: Tables, base_year: int) -> float:
     if tables.claims is None:
         raise InputError("large_claims.percentile: needs claims to be taken from; state large_claims.threshold")
     assert wanted.percentile is not None
-    listed = tables.claims.people.claims_of(base_year)
-    return listed.at_percentile(wanted.percentile) * tables.claims.completion_ratio(base_year)
+    return tables.claims.claimants(base_year).at_percentile(wanted.percentile)
 
 
 def listed_claims(scenario: Scenario, tables: Tables) -> Claims | None:
@@ -187,6 +186,21 @@ def removed_in(scenario: Scenario, tables: Tables, base_year: int | None) -> dic
     }
 
 
+def without_large_claims(scenario: Scenario, tables: Tables, base_year: int) -> Tables:
+    """
+    Tables whose monthly claims are those that a trend is fitted to: without what lies above the threshold.
+
+    The excess of a year is taken from its months and categories in proportion, for it is known by member and year.
+    """
+    claims = listed_claims(scenario, tables)
+    if claims is None or tables.monthly is None or scenario.large_claims is None:
+        return tables
+    amount, prorate = threshold(scenario, tables, base_year), scenario.large_claims.prorated
+    years = set(tables.monthly["month"].dt.year) & set(claims.actuals.index)
+    allowed = claims.actuals["allowed"]
+    return tables.keeping({int(y): 1 - claims.excess(y, amount, prorate=prorate) / float(allowed[y]) for y in years})
+
+
 def _states_spending(year: YearSettings) -> bool:
     return year.actual is not None or year.actual_pmpm is not None
 
@@ -202,6 +216,10 @@ def remarks(scenario: Scenario, tables: Tables, risk: RiskChange | None) -> list
         if scenario.risk is not None and scenario.risk.method == "hcc":
             said.append("scores are raw: growth of coding in the whole country is part of their ratio")
     if listed_claims(scenario, tables) is not None:
+        said.append(
+            "the trend is that of claims without what lies above the threshold, which is taken from the months of its "
+            "year in proportion"
+        )
         said += [
             f"{year.label}: spending is stated, and counts as without what large claims leave out"
             for year in scenario.years

@@ -11,7 +11,14 @@ from acomodel.budget.benchmark import Benchmark, projected_benchmark
 from acomodel.budget.projection import blend, project, uniform_trend
 from acomodel.budget.truncation import large_claim_factor
 from acomodel.inputs import InputError
-from acomodel.workbench.adjustments import RiskChange, applied_ratio, remarks, removed_from, risk_change
+from acomodel.workbench.adjustments import (
+    RiskChange,
+    applied_ratio,
+    remarks,
+    removed_from,
+    risk_change,
+    without_large_claims,
+)
 from acomodel.workbench.scenario import Scenario
 from acomodel.workbench.tables import Tables
 
@@ -73,7 +80,8 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
         raise InputError(f"benchmark.year: {scenario.benchmark.year} does not come after the baseline {base_year}")
     baseline = report.loc[base_year]
     years = list(range(base_year + 1, scenario.benchmark.year + 1))
-    trends, notes = _trends(scenario, tables, years, list(baseline.index))
+    fitted = without_large_claims(scenario, tables, base_year)
+    trends, notes = _trends(scenario, fitted, years, list(baseline.index))
     projection = project(baseline, trends, adjustment=scenario.trend.adjustment)
     risk = risk_change(scenario, tables, base_year)
     removed = removed_from(scenario, tables, base_year)
@@ -86,7 +94,7 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
     ]
     return Budget(
         report,
-        tables.history,
+        fitted.history,
         base_year,
         risk,
         removed,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from acomodel.budget.claimants import Claimants
 from acomodel.budget.truncation import excess
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.runoff import ALL, Completion, complete
-from acomodel.claims.study import ClaimsSettings, Study, open_book, read_study, study
+from acomodel.claims.study import ClaimsSettings, Study, made_with, open_book, read_study, study
 from acomodel.inputs import InputError
 from acomodel.workbench.people import People, read_people
 from acomodel.workbench.reduction import people_of
@@ -53,6 +55,10 @@ class Claims:
         row = self.actuals.loc[year]
         return float(row["allowed"] / row["reported"]) if row["reported"] else 1.0
 
+    def claimants(self, year: int) -> Claimants:
+        """Distribution of the completed claims of a calendar year; each member's claims are completed alike."""
+        return self.people.claims_of(year).scaled(self.completion_ratio(year))
+
     def excess(self, year: int, threshold: float, *, prorate: bool) -> float:
         """
         Completed claims of a calendar year above a threshold; each claimant's claims are completed alike. [$]
@@ -62,14 +68,14 @@ class Claims:
         InputError
             The claims hold no such year, or know members one by one only above another amount.
         """
-        listed, ratio = self.people.claims_of(year), self.completion_ratio(year)
-        if threshold < listed.floor * max(ratio, 1.0):
+        listed = self.claimants(year)
+        if threshold < listed.floor:
             raise InputError(
                 f"large_claims: a threshold of {threshold:,.0f} is too low: in {year} claimants are known one by one "
-                f"above {listed.floor * max(ratio, 1.0):,.0f}"
+                f"above {listed.floor:,.0f}"
             )
         months = listed.months if prorate else None
-        over = excess(listed.allowed * ratio, threshold, months=months, prorate=prorate)
+        over = excess(listed.allowed, threshold, months=months, prorate=prorate)
         return float(np.sum(over))
 
     def fingerprint(self) -> dict[str, object]:
@@ -107,6 +113,7 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     """
     if wanted.tables is not None:
         found, people = read_study(folder / wanted.tables, wanted.scope), read_people(folder / wanted.tables / "people")
+        _check_unchanged(wanted, found)
     else:
         with open_book(wanted, folder) as dataset:
             found, population = study(wanted, dataset)
@@ -145,6 +152,17 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
             "high": float(total["high"]) * members + bare,
         }
     return Claims(found, people, completion, monthly, pd.DataFrame.from_dict(rows, orient="index").rename_axis("year"))
+
+
+def _check_unchanged(wanted: ClaimsSettings, found: Study) -> None:
+    """Refuse settings other than those that the kept tables were worked out with: they would change nothing."""
+    was = found.source.get("made_with", {})
+    now = made_with(wanted, wanted.aco_id or str(found.source["aco_id"]))
+    for key in [k for k in was if was[k] != now.get(k)]:
+        raise InputError(
+            f"claims.{key}: found {json.dumps(now.get(key))}; the tables in '{wanted.tables}' were worked out with "
+            f"{json.dumps(was[key])}, and another choice needs the claims themselves"
+        )
 
 
 WHOLE = 4

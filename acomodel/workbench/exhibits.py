@@ -75,11 +75,14 @@ def summary(run: Run) -> Note:
         )
     if run.budget is not None:
         made = run.budget.benchmark
-        step = made.steps["pmpm"]
+        base, left_out = float(made.steps["pmpm"].iloc[0]), ""
+        if run.fitted is not run.tables:
+            base *= float(made.steps["factor"]["Large-claim adjustment"])
+            left_out = ", large claims left out"
         points.insert(
             0,
-            f"The benchmark is {show(made.pmpm, '$.')} PMPM, {made.pmpm / step.iloc[0] - 1:+.1%} on the baseline of "
-            f"{show(float(step.iloc[0]), '$.')} PMPM in {run.budget.base_year}.",
+            f"The benchmark is {show(made.pmpm, '$.')} PMPM, {made.pmpm / base - 1:+.1%} on the baseline of "
+            f"{show(base, '$.')} PMPM in {run.budget.base_year}{left_out}.",
         )
         if made.rounding == "printed":
             points.insert(
@@ -245,7 +248,9 @@ def regressions(run: Run) -> Exhibit | Note | None:
             f"Annual experience, {years} points, is too little for a regression: trends are ratios of one year to the "
             "year before. Monthly experience allows regression on groups of 12, 6, 3 and 1 months, with intervals."
         )
-    study = trend_study(run.tables.monthly, run.scenario.trend.rule)
+    monthly = run.fitted.monthly
+    assert monthly is not None
+    study = trend_study(monthly, run.scenario.trend.rule)
     frame = study["annual_trend"].unstack("grouping")
     frame = frame[[g for g in (12, 6, 3, 1) if g in frame]]
     frame.columns = [f"{g} month{'s' * (g > 1)}" for g in frame.columns]
@@ -259,6 +264,8 @@ def regressions(run: Run) -> Exhibit | Note | None:
     used = used and run.scenario.trend.own == "regression"
     note = f"Low and high: {confidence:.0%} interval of the {grouping}-month fit"
     note += ", which the budget uses." if used else "; the budget uses another trend."
+    if run.fitted is not run.tables:
+        note += " Claims above the threshold are left out."
     return Exhibit("Trend by log-linear regression", frame, dict.fromkeys(frame.columns, "%."), note)
 
 
@@ -266,7 +273,7 @@ def diagnostics(run: Run) -> Exhibit | None:
     """Diagnostics of the regression on all services."""
     if run.tables.monthly is None or run.scenario.trend is None:
         return None
-    return run.tables.fit("All", run.scenario.trend.rule, "allowed_pmpm").exhibit()
+    return run.fitted.fit("All", run.scenario.trend.rule, "allowed_pmpm").exhibit()
 
 
 def projection(run: Run) -> Exhibit | None:

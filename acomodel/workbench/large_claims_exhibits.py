@@ -39,10 +39,10 @@ def large_claims(run: Run) -> Exhibit | Note:
     years = sorted({budget.base_year, *(y.performance_year for y in run.scenario.years)} & set(claims.actuals.index))
     rows = {}
     for year in years:
-        row, ratio = claims.actuals.loc[year], claims.completion_ratio(year)
+        row = claims.actuals.loc[year]
         over = claims.excess(year, amount, prorate=wanted.prorated)
         rows[str(year)] = {
-            "Claimants above": _above(claims.people.claims_of(year), amount, ratio, prorate=wanted.prorated),
+            "Claimants above": _above(claims.claimants(year), amount, prorate=wanted.prorated),
             "Allowed claims": row["allowed"],
             "Excess": over,
             "Share": over / row["allowed"],
@@ -61,10 +61,10 @@ def large_claims(run: Run) -> Exhibit | Note:
     return Exhibit("Claims above the threshold", table, formats, note)
 
 
-def _above(listed: Claimants, amount: float, ratio: float, *, prorate: bool) -> int:
+def _above(listed: Claimants, amount: float, *, prorate: bool) -> int:
     """Claimants above a threshold. [members]"""
     limits = amount * (listed.months / MONTHS if prorate else 1.0)
-    return int((listed.allowed * ratio > limits).sum())
+    return int((listed.allowed > limits).sum())
 
 
 def tradeoff_of(run: Run) -> ThresholdTradeoff | None:
@@ -73,7 +73,7 @@ def tradeoff_of(run: Run) -> ThresholdTradeoff | None:
     if listed is None:
         return None
     ladder = _ladder(run, listed)
-    own = round(listed.member_months / MONTHS)
+    own = listed.members
     sizes = sorted({own, 5_000, 20_000})
     prorate = run.scenario.large_claims is not None and run.scenario.large_claims.prorated
     return threshold_tradeoff(listed, [*ladder, np.inf], members=sizes, prorate=prorate)
@@ -113,4 +113,4 @@ def _baseline(run: Run) -> Claimants | None:
     """Annual claims of the baseline year; None where they do not come from claims."""
     if run.budget is None or run.tables.claims is None:
         return None
-    return run.tables.claims.people.claims_of(run.budget.base_year)
+    return run.tables.claims.claimants(run.budget.base_year)

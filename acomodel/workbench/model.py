@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.outlook.sensitivity import OneWay, one_way, two_way
-from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in
+from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in, without_large_claims
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, make_budget
 from acomodel.workbench.ranges import default_grid, default_ranges
@@ -68,6 +69,15 @@ class Run(Shown):
     def made(self) -> Benchmark | Record | None:
         """The benchmark that is worked out, projected or historical; None where it is stated."""
         return self.record if self.budget is None else self.budget.benchmark
+
+    @cached_property
+    def fitted(self) -> Tables:
+        """Tables that trends are fitted to: without large claims where the claims tell of them."""
+        return (
+            self.tables
+            if self.budget is None
+            else without_large_claims(self.scenario, self.tables, self.budget.base_year)
+        )
 
     @property
     def labels(self) -> list[str]:

@@ -139,7 +139,19 @@ class People:
             frame.assign(**text).to_csv(folder / f"{name}.csv", index=False)
 
 
-_TEXT = ("assigned", "check", "what", "category", "label", "part", "drivers", "model", "type", "kind", "sex")
+_TEXT: tuple[str, ...] = (
+    "assigned",
+    "check",
+    "what",
+    "category",
+    "label",
+    "part",
+    "drivers",
+    "model",
+    "type",
+    "kind",
+    "sex",
+)
 _TEXT += ("statistic",)
 _EMPTY = ("assigned", "drivers", "label")
 """Columns of text that may be empty."""

@@ -184,7 +184,7 @@ def trend(run: Run, ax: Axes | None = None) -> Axes:
     budget = run.budget
     projected = budget.projection.groupby("year")["allowed_pmpm"].sum()
     if run.tables.monthly is not None and run.scenario.trend is not None:
-        fit = run.tables.fit("All", run.scenario.trend.rule, "allowed_pmpm")
+        fit = run.fitted.fit("All", run.scenario.trend.rule, "allowed_pmpm")
         points = fit.points
         first = points["first"].iloc[0].start_time
         width = (points["last"].iloc[0] - points["first"].iloc[0]).n + 1
@@ -207,9 +207,12 @@ def trend(run: Run, ax: Axes | None = None) -> Axes:
         rate = "ratios " + ", ".join(changes)
         every = [*history.index, *projected.index]
         ax.set_xticks([year + 0.5 for year in every], [str(year) for year in every])
-    start = (budget.base_year + 0.5, float(budget.report.loc[budget.base_year, "allowed_pmpm"].sum()))
-    xs = [start[0], *(year + 0.5 for year in projected.index)]
-    ax.plot(xs, [start[1], *projected], "s--", color=ORANGE, lw=1.2, ms=4.5, label="projected, unadjusted")
+    base = float(budget.report.loc[budget.base_year, "allowed_pmpm"].sum())
+    kept = float(run.fitted.report.loc[budget.base_year, "allowed_pmpm"].sum()) / base
+    projected, base = projected * kept, base * kept
+    words = "projected, unadjusted" if run.fitted is run.tables else "projected, large claims left out"
+    xs = [budget.base_year + 0.5, *(year + 0.5 for year in projected.index)]
+    ax.plot(xs, [base, *projected], "s--", color=ORANGE, lw=1.2, ms=4.5, label=words)
     for x, value in zip(xs[1:], projected, strict=True):
         ax.annotate(
             show(float(value), "$."), (x, value), (0, -15), textcoords="offset points", ha="center", fontsize=8.5

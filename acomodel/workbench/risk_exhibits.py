@@ -309,7 +309,7 @@ def what_ifs(run: Run) -> Exhibit | None:
     claims = listed_claims(run.scenario, run.tables)
     if large is not None and claims is not None:
         now = threshold(run.scenario, run.tables, run.budget.base_year)
-        floor = max(claims.people.claims_of(y).floor for y in claims.actuals.index)
+        floor = max(claims.claimants(y).floor for y in claims.actuals.index)
         for amount in (100_000.0, 150_000.0, 250_000.0, 500_000.0):
             if amount != now and amount >= floor:
                 changed = {"large_claims.threshold": amount, "large_claims.percentile": None}

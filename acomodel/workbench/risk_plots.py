@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from acomodel.exhibit import SMALL_CELL, show
-from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import threshold
 from acomodel.workbench.large_claims_exhibits import tradeoff_of
 from acomodel.workbench.model import Run
@@ -110,8 +109,7 @@ def threshold_choice(run: Run, ax: Axes | None = None) -> Axes:
     found = tradeoff_of(run)
     if found is None or run.budget is None or run.tables.claims is None:
         return nothing(ax, NONE)
-    listed = run.tables.claims.people.claims_of(run.budget.base_year)
-    own = round(listed.member_months / MONTHS)
+    own = run.tables.claims.claimants(run.budget.base_year).members
     table = found.to_frame()
     column = f"sd_of_mean_{own}"
     last = table.loc[np.inf, column]

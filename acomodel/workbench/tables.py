@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -39,6 +40,7 @@ class Tables:
     type_growth: pd.DataFrame | None = None
     claims: Claims | None = None
     _fits: dict[tuple[str, TrendRule, Measure], TrendFit] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[tuple[int, float], ...], Tables] = field(default_factory=dict, repr=False)
 
     def fit(self, category: str, rule: TrendRule, measure: Measure) -> TrendFit:
         """Trend of one category ("All" for their sum) and measure; fitted once, for sensitivities ask again."""
@@ -59,7 +61,24 @@ class Tables:
         taken = {name: getattr(other, name) for name in names}
         files = {k: v for k, v in self.files.items() if k not in taken}
         files |= {k: v for k, v in other.files.items() if k in taken}
-        return replace(self, files=files, **taken, _fits={}) if taken else self
+        return replace(self, files=files, **taken, _fits={}, _kept={}) if taken else self
+
+    def keeping(self, shares: Mapping[int, float]) -> Tables:
+        """
+        These tables with each year's monthly claims cut to a share of them, made once for the same shares.
+
+        Parameters
+        ----------
+        shares : mapping of int to float
+            Calendar year to what is kept of its claims, in every month and category alike; others stay. [share]
+        """
+        assert self.monthly is not None
+        key = tuple(sorted(shares.items()))
+        if key not in self._kept:
+            kept = self.monthly["month"].dt.year.map(shares).fillna(1.0)
+            amounts = {name: self.monthly[name] * kept for name in ("incurred_claims", "member_cost_share")}
+            self._kept[key] = replace(self, monthly=self.monthly.assign(**amounts), _fits={}, _kept={})
+        return self._kept[key]
 
     def given(self) -> dict[str, pd.DataFrame]:
         """The tables that are there, by name."""

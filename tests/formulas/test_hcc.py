@@ -528,7 +528,12 @@ def test_findings_are_named_and_counted():
 
 
 FAULTS = {
-    "unknown model": ({}, {}, "V29", "model: found 'V29'; one of V22, V24, V28 is wanted. Did you mean 'V28'?"),
+    "unknown model": (
+        {},
+        {},
+        "V29",
+        "model: found 'V29'; one of V22, V24, V28, ESRD V21, ESRD V24 is wanted. Did you mean",
+    ),
     "age below zero": ({"age": [-1]}, {}, "V28", "members: row 2, column 'age': found -1; a whole number of years"),
     "age above 120": ({"age": [121]}, {}, "V28", "row 2, column 'age': found 121"),
     "part of a year": ({"age": [70.5]}, {}, "V28", "row 2, column 'age': found 70.5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -331,6 +332,10 @@ def _line_names(settings: HistoricalSettings, method: str, inputs: Mapping[str, 
     return [first.lines, second.lines, third.lines, fourth.lines]
 
 
+RANGES = {"0.0000": (0.5, 2.0, "a factor from 0.5 to 2"), "%.": (0.0, 1.0, "a share from 0 to 1")}
+"""What a stated line may be, by the format it is shown in."""
+
+
 def _check_override(settings: HistoricalSettings, lines: list[Line]) -> None:
     """Refuse a stated line that no stage has, or figures by type for a line of all types together."""
     known = {line.name: line for line in lines}
@@ -343,6 +348,10 @@ def _check_override(settings: HistoricalSettings, lines: list[Line]) -> None:
                 f"historical.override: the line '{name}' is of all types together; one number is wanted, not "
                 f"{len(value)} by type"
             )
+        low, high, wanted = RANGES.get(known[name].style, (-math.inf, math.inf, ""))
+        for given in value.values() if isinstance(value, Mapping) else [value]:
+            if not low <= given <= high:
+                raise InputError(f"historical.override: '{name}': found {given:g}; {wanted} is wanted")
 
 
 def _list(names: Any) -> str:
