@@ -108,7 +108,9 @@ def test_the_waterfall_adds_up_from_by3_to_benchmark(scenario):
         assert steps["pmpm"].iloc[-1] == pytest.approx(record.per_capita / 12, abs=1e-9)
         assert np.cumsum(steps["change"]).to_numpy() == pytest.approx(steps["pmpm"].to_numpy())
     names = ["BY3 expenditure", "Base years weighted", "Risk of BY3", "Trend to BY3", "Adjustments"]
-    names += ["Types of the year", "Risk of the year", "Update"]
+    names += ["Types of the year", "Risk of the year", "To the stated benchmark"]
+    worked = run(change(scenario, {"historical.override": {}})).record.summary.index
+    assert list(worked) == [*names[:-1], "Update"]
     assert list(run(scenario).record.summary.index) == names
     assert list(run(change(scenario, variants[1])).record.summary.index) == [*names, "What-if"]
     assert list(run(change(scenario, variants[3])).record.summary.index) == [*names, "As stated"]

@@ -445,3 +445,21 @@ def test_how_somebody_was_assigned_before_the_first_year_is_not_known(small):
     assert set(rows[2023]) == {""}
     assert set(rows[2024]) == {"newly", "continuously"}
     assert "2023, all members" in risk_exhibits.scores(small).to_frame().index
+
+
+def test_the_group_that_joins_is_said_to_have_no_diagnoses(small):
+    rows = small.tables.claims.people.findings.set_index(["year", "check"])["what"]
+    assert "of members were not covered in 2023: no diagnosis speaks for them" in rows[2024, "no-year-before"]
+    notes = run(change(small.scenario, {"risk.method": "hcc"}), small.tables).budget.notes
+    assert any("no-year-before" in n for n in notes) and not any("no-year-before" in n for n in small.budget.notes)
+
+
+def test_settings_of_risk_are_listed_where_they_decide(small):
+    def listed(changes):
+        found = run(change(small.scenario, changes), small.tables).assumptions
+        return {a.note.removeprefix("setting ").split(";")[0]: a.basis for a in found}
+
+    by_age, by_score = listed({}), listed({"risk.method": "hcc"})
+    assert "risk.factors" in by_age and "risk.model" not in by_age
+    assert "risk.model" in by_score and "risk.factors" not in by_score
+    assert by_age["risk.cap"] == by_age["large_claims.threshold"] == "contract"

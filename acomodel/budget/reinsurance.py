@@ -266,6 +266,10 @@ def claims_charge(experience: Numeric, manual: Numeric, pooling: Numeric, credib
     return credibility * experience + (1 - credibility) * manual + pooling
 
 
+MOST = 2.0
+"""Largest load. [share]"""
+
+
 def _share(name: str, value: Numeric) -> None:
     """Refuse what is not between 0 and 1."""
     if not np.all((np.asarray(value) >= 0) & (np.asarray(value) <= 1)):
@@ -273,9 +277,9 @@ def _share(name: str, value: Numeric) -> None:
 
 
 def _not_negative(name: str, value: float) -> None:
-    """Refuse what is below zero, missing or infinite."""
-    if not 0 <= value < math.inf:
-        raise InputError(f"large claims: {name} is {value}; a share at or above 0 is wanted")
+    """Refuse what is below zero, missing, or more than a share may be."""
+    if not 0 <= value <= MOST:
+        raise InputError(f"large claims: {name} is {value}; a share from 0 to {MOST:g} is wanted, 0.2 for 20 percent")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

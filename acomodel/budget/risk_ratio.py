@@ -233,6 +233,7 @@ def program_risk_ratio(
     >>> program_risk_ratio(scores, year=2024).table["ratio"].to_dict()
     {'aged/dual': 1.08, 'aged/non-dual': 1.02}
     """
+    program = program.upper()
     assumptions: tuple[Assumption, ...] = ()
     label = "own rule"
     note = ""

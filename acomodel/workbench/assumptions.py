@@ -81,7 +81,12 @@ def _in_force(scenario: Scenario, tables: Tables, key: str) -> bool:
         if part in ("table", "own", "national", "regional", "weights"):
             return asked in used
         return part != "rule" or ("own" in used and trend.own == "regression" and tables.monthly is not None)
-    stated = scenario.risk is not None and scenario.risk.ratio is not None
+    risk = scenario.risk
+    if risk is not None and key in ("risk.method", "risk.factors", "risk.model"):
+        measured = risk.ratio is None and risk.table is None and tables.claims is not None
+        chosen = {"risk.method": True, "risk.factors": risk.method == "age_sex", "risk.model": risk.method == "hcc"}
+        return measured and chosen[key]
+    stated = risk is not None and risk.ratio is not None
     return not (stated and key in ("risk.table", "risk.base", "risk.current"))
 
 
@@ -136,11 +141,21 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
     return Assumption(f"{words[0].upper()}{words[1:]}", shown, unit, _kind(steps, unit), source, note)
 
 
+_AGREED = (
+    ["large_claims", "threshold"],
+    ["large_claims", "percentile"],
+    ["risk", "cap"],
+    ["risk", "floor"],
+    ["benchmark", "rounding"],
+)
+"""Settings outside the terms that a contract agrees on."""
+
+
 def _kind(steps: list[str], unit: str) -> Basis:
     """Kind of basis: contract for terms, data for tables and figures of a period, else judgment."""
     if steps[0] == "claims" and steps[1] in ("aco_id", "attribution", "membership", "scope"):
         return "contract"
-    if steps[0] == "terms" or steps in (["large_claims", "threshold"], ["benchmark", "rounding"]):
+    if steps[0] == "terms" or steps in _AGREED:
         return "contract"
     if steps[0] == "historical" and (unit in ("year", "number") or steps[1] in ("weights", "update")):
         return "rule"

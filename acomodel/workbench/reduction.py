@@ -35,6 +35,8 @@ LISTED = 90.0
 """Percentile of annual claims above which claimants are kept one by one, unnamed; lower thresholds are not served."""
 TRUNCATED = 99.0
 """Percentile at which claims are truncated before age/sex factors are estimated from them."""
+NEWCOMERS = 0.05
+"""Share of members without coverage in the year before above which a finding is made. [share]"""
 UNEVEN = 1.4
 """Ratio of diagnoses a member between two years above which, or below its inverse, a finding is made."""
 CONDITIONS = 8
@@ -177,6 +179,10 @@ def _scored_years(
             words = f"{per_member:.1f} diagnoses a member, {before:.1f} for the year before: scores may not compare"
             findings.append((year, "diagnoses-uneven", words, len(rows)))
         before = per_member
+        new = int((rows["covered_before"] == 0).sum())
+        if new > NEWCOMERS * len(rows):
+            words = f"{_share(new, len(rows))} of members were not covered in {year - 1}: no diagnosis speaks for them"
+            findings.append((year, "no-year-before", words, new))
         try:
             scored[year] = (rows, {model: _scored(codes, rows, model) for model in MODELS})
         except InputError as error:

@@ -330,5 +330,7 @@ def what_ifs(run: Run) -> Exhibit | None:
     table = pd.DataFrame.from_dict(found, orient="index").rename_axis("What if")
     label = run.scenario.years[run.scenario.headline()].label
     note = "Each row changes one choice and leaves everything else as it is."
+    if wanted is not None and (wanted.cap is not None or wanted.floor is not None):
+        note += " Measures beyond the same cap or floor come to the same."
     formats = {"Benchmark PMPM": "$.", "Savings rate": "%.", "Payment": "$"}
     return Exhibit(f"Other choices about risk and large claims, {label}", table, formats, note)

@@ -683,3 +683,8 @@ def test_types_by_name_or_by_place():
     assert by_type(pd.Series([4, 3, 2, 1], index=list(TYPES)[::-1]), "x").tolist() == [1, 2, 3, 4]
     with pytest.raises(InputError, match="'other' is no enrollment type"):
         by_type({**dict.fromkeys(TYPES, 1), "other": 1}, "x")
+
+
+def test_trends_want_a_cohort():
+    with pytest.raises(InputError, match=r"found a DataFrame; a cohort is wanted, such as cohorts\(file\)"):
+        fit_national_trends(pd.DataFrame())

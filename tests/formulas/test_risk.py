@@ -524,7 +524,7 @@ def test_a_rule_of_ones_own():
     ("table", "keywords", "message"),
     [
         (scores(), {"year": 2011}, "the rules of MSSP begin in 2012; found the performance year 2011"),
-        (scores(), {"year": 2024, "program": "mssp"}, "no rules for 'mssp'; known are MSSP, ACO REACH"),
+        (scores(), {"year": 2024, "program": "pgp"}, "no rules for 'PGP'; known are MSSP, ACO REACH"),
         (scores(), {"year": 2020, "agreement_start": 2021}, "starts in 2021 has no performance year 2020"),
         (scores().drop(columns="benchmark"), {"year": 2024}, "no column 'benchmark'"),
         (scores(base_hcc=[1, 0, 1, 1]), {"year": 2024}, "base_hcc of 'disabled' is 0; above zero"),

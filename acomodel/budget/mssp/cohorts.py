@@ -244,6 +244,9 @@ def fit_national_trends(
     >>> fit.trends.round(6).loc["BY1"].tolist()
     [1.04, 1.04, 1.04, 1.04]
     """
+    if not isinstance(cohort, Cohort):
+        found = type(cohort).__name__
+        raise InputError(f"national trends: found a {found}; a cohort is wanted, such as cohorts(file)[0][0]")
     used = np.asarray(cohort.weights if weights is None else weights, dtype=float)
     ratio = cohort.risk[:, 2:3, :] / cohort.risk if adjust_risk else np.ones_like(cohort.risk)
     parts = cohort.shares[:, None, :] * cohort.expenditures * ratio * used[None, :, None]

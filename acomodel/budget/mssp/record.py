@@ -413,7 +413,7 @@ def _summary(
         "Adjustments": second.line("Adjusted historical benchmark").overall,
         "Types of the year": third.line(IN_PERFORMANCE_YEAR["Historical benchmark"]).overall,
         "Risk of the year": third.line("Benchmark at the risk of the performance year").overall,
-        "Update": updated,
+        ("To the stated benchmark" if fourth.line("Updated benchmark").stated else "Update"): updated,
     }
     if fourth.per_capita != updated:
         levels["What-if" if settings.adjustment else "As stated"] = fourth.per_capita
