@@ -299,7 +299,7 @@ def hcc(diagnoses: Path, members: Path, model: str, out: Path, table_year: int |
     """Risk scores of MEMBERS from their DIAGNOSES: raw, neither normalized nor adjusted for coding."""
     import ibis
 
-    from acomodel.budget.hcc import hcc_scores
+    from acomodel.budget.hcc.scores import hcc_scores
     from acomodel.claims.sources.cells import typed
     from acomodel.exhibit import inert
 

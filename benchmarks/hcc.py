@@ -54,14 +54,14 @@ def _coded(folder: Path) -> pd.DataFrame:
 
 
 def _memory(folder: Path, members: pd.DataFrame) -> Callable[[], float]:
-    from acomodel.budget.hcc import hcc_scores
+    from acomodel.budget.hcc.scores import hcc_scores
 
     diagnoses = _coded(folder)
     return lambda: float(hcc_scores(diagnoses, members).frame["raw_score"].mean())
 
 
 def _parquet(folder: Path, members: pd.DataFrame) -> Callable[[], float]:
-    from acomodel.budget.hcc import hcc_scores
+    from acomodel.budget.hcc.scores import hcc_scores
 
     return lambda: float(hcc_scores(_coded(folder), members).frame["raw_score"].mean())
 
@@ -69,7 +69,7 @@ def _parquet(folder: Path, members: pd.DataFrame) -> Callable[[], float]:
 def _engine(folder: Path, members: pd.DataFrame) -> Callable[[], float]:
     import ibis
 
-    from acomodel.budget.hcc import hcc_scores
+    from acomodel.budget.hcc.scores import hcc_scores
 
     connection = ibis.duckdb.connect()
     table = connection.read_parquet(str(folder / "diagnoses.parquet"))
@@ -111,7 +111,7 @@ def child(folder: Path, name: str) -> None:
     """Run one piece; print its CPU and wall time and its peak memory."""
     from test_hcc import population
 
-    from acomodel.budget.hcc import hcc_scores
+    from acomodel.budget.hcc.scores import hcc_scores
 
     members = pd.read_parquet(folder / "members.parquet")
     scale = len(members) / SAMPLE if name == "other" else 1.0

@@ -11,7 +11,7 @@ from conftest import SCENARIOS
 from acomodel import InputError, change, load_scenario, run
 from acomodel.budget.claimants import Claimants, compress
 from acomodel.budget.factor_sets import age_sex_set
-from acomodel.budget.hcc import hcc_scores
+from acomodel.budget.hcc.scores import hcc_scores
 from acomodel.budget.prediction import hold_back
 from acomodel.budget.truncation import threshold_at
 from acomodel.claims.incurred import ContractScope

@@ -11,8 +11,8 @@ import pandas as pd
 from acomodel.budget.claimants import compress
 from acomodel.budget.demographics import age_sex_set, estimate_factors
 from acomodel.budget.factor_sets import cell_index, cell_label
-from acomodel.budget.hcc import HccScores, hcc_scores
-from acomodel.budget.hcc_tables import hcc_tables
+from acomodel.budget.hcc.scores import HccScores, hcc_scores
+from acomodel.budget.hcc.tables import hcc_tables
 from acomodel.budget.markers import fit_weights, risk_scores
 from acomodel.budget.mssp.steps import TYPES
 from acomodel.budget.prediction import high_risk_list, hold_back, predictive_check

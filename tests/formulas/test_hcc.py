@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acomodel.budget.hcc import hcc_scores
-from acomodel.budget.hcc_members import CELLS, check_members, demographic_parts
-from acomodel.budget.hcc_payment import blend, payment_scores, renormalize
-from acomodel.budget.hcc_tables import MODELS, SEGMENTS, hcc_tables
+from acomodel.budget.hcc.members import CELLS, check_members, demographic_parts
+from acomodel.budget.hcc.payment import blend, payment_scores, renormalize
+from acomodel.budget.hcc.scores import hcc_scores
+from acomodel.budget.hcc.tables import MODELS, SEGMENTS, hcc_tables
 from acomodel.cli import main
 from acomodel.inputs import InputError
 
@@ -484,15 +484,15 @@ def test_frames_categories_and_engines_give_the_same(book, model, seed):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_table_of_an_engine_gives_the_same_as_a_frame_across_blocks(model, monkeypatch):
-    monkeypatch.setattr("acomodel.budget.hcc.BLOCK", 128)
-    monkeypatch.setattr("acomodel.budget.hcc_diagnoses.CHUNK", 1000)
+    monkeypatch.setattr("acomodel.budget.hcc.scores.BLOCK", 128)
+    monkeypatch.setattr("acomodel.budget.hcc.diagnoses.CHUNK", 1000)
     diagnoses, members = coded_population(1000, model, seed=4)
     diagnoses["eligible"] = np.random.default_rng(1).choice([True, False, None], len(diagnoses))
     diagnoses = diagnoses[diagnoses["eligible"].isna() | (diagnoses.index % 3 > 0)]
     members = members.drop(index=[5, 500])
     coded = hcc_scores(diagnoses, members, model)
     text = diagnoses.astype({"member_id": "str", "code": "str", "eligible": "boolean"})
-    monkeypatch.setattr("acomodel.budget.hcc.BLOCK", 300)
+    monkeypatch.setattr("acomodel.budget.hcc.scores.BLOCK", 300)
     for other in (in_engine(text), text, diagnoses.sample(frac=1, random_state=1)):
         found = hcc_scores(other, members, model)
         pd.testing.assert_frame_equal(coded.frame, found.frame, check_exact=True)

@@ -11,12 +11,12 @@ from formulas.test_hcc import books, in_engine, package, population
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acomodel.budget.hcc import hcc_scores
-from acomodel.budget.hcc_esrd import esrd_parts
-from acomodel.budget.hcc_esrd_tables import ESRD_MODELS, TRANSPLANTS
-from acomodel.budget.hcc_members import check_members
-from acomodel.budget.hcc_payment import payment_scores
-from acomodel.budget.hcc_tables import INTERACTIONS, MODELS, hcc_tables
+from acomodel.budget.hcc.esrd import esrd_parts
+from acomodel.budget.hcc.esrd_tables import ESRD_MODELS, TRANSPLANTS
+from acomodel.budget.hcc.members import check_members
+from acomodel.budget.hcc.payment import payment_scores
+from acomodel.budget.hcc.scores import hcc_scores
+from acomodel.budget.hcc.tables import INTERACTIONS, MODELS, hcc_tables
 from acomodel.cli import main
 from acomodel.inputs import InputError
 

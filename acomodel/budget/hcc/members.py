@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.hcc_tables import SEGMENTS, HccTables
+from acomodel.budget.hcc.tables import SEGMENTS, HccTables
 from acomodel.inputs import InputError
 
 OLDEST = 120

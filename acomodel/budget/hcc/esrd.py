@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acomodel.budget.hcc_esrd_tables import TRANSPLANTS
-from acomodel.budget.hcc_members import BANDS, CELLS, FULL, MEDICAID_NEW, NEW_BANDS, PARTIAL, Members, by_age
-from acomodel.budget.hcc_tables import HccTables
+from acomodel.budget.hcc.esrd_tables import TRANSPLANTS
+from acomodel.budget.hcc.members import BANDS, CELLS, FULL, MEDICAID_NEW, NEW_BANDS, PARTIAL, Members, by_age
+from acomodel.budget.hcc.tables import HccTables
 
 FIRST_GRAFT_MONTH = 4
 """Month since the transplant from which a graft is scored as functioning. [months]"""
@@ -66,8 +66,8 @@ def segment_of(members: Members, tables: HccTables) -> np.ndarray:
     Examples
     --------
     >>> import pandas as pd
-    >>> from acomodel.budget.hcc_members import check_members
-    >>> from acomodel.budget.hcc_tables import hcc_tables
+    >>> from acomodel.budget.hcc.members import check_members
+    >>> from acomodel.budget.hcc.tables import hcc_tables
     >>> people = pd.DataFrame({"member_id": list("ABC"), "age": 70, "sex": "F", "graft_months": [None, 2, 12]})
     >>> tables = hcc_tables("ESRD V24")
     >>> [tables.segments[place] for place in segment_of(check_members(people), tables)]
@@ -123,8 +123,8 @@ def esrd_parts(members: Members, tables: HccTables) -> dict[Variable, np.ndarray
     Examples
     --------
     >>> import pandas as pd
-    >>> from acomodel.budget.hcc_members import check_members
-    >>> from acomodel.budget.hcc_tables import hcc_tables
+    >>> from acomodel.budget.hcc.members import check_members
+    >>> from acomodel.budget.hcc.tables import hcc_tables
     >>> member = pd.DataFrame(
     ...     {"member_id": ["A"], "age": [67], "sex": ["F"], "dual_status": ["02"], "orec": ["0"],
     ...      "new_enrollee": [True], "graft_months": [6]})

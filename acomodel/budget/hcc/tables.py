@@ -12,8 +12,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from acomodel.budget import hcc_esrd_tables as esrd
-from acomodel.budget.hcc_esrd_tables import ESRD_MODELS, EsrdModel
+from acomodel.budget.hcc import esrd_tables as esrd
+from acomodel.budget.hcc.esrd_tables import ESRD_MODELS, EsrdModel
 from acomodel.inputs import InputError, nearest
 
 CommunityModel = Literal["V22", "V24", "V28"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.hcc_diagnoses import Diagnosed, Findings, read_diagnoses
-from acomodel.budget.hcc_esrd import FIRST_GRAFT_MONTH, esrd_parts, interacting, segment_of
-from acomodel.budget.hcc_members import Members, check_members, demographic_parts
-from acomodel.budget.hcc_packed import joined, packed, weighted
-from acomodel.budget.hcc_tables import HccTables, check_model, hcc_tables
-from acomodel.budget.hcc_variables import apply_edits, apply_hierarchies, interactions
+from acomodel.budget.hcc.diagnoses import Diagnosed, Findings, read_diagnoses
+from acomodel.budget.hcc.esrd import FIRST_GRAFT_MONTH, esrd_parts, interacting, segment_of
+from acomodel.budget.hcc.members import Members, check_members, demographic_parts
+from acomodel.budget.hcc.packed import joined, packed, weighted
+from acomodel.budget.hcc.tables import HccTables, check_model, hcc_tables
+from acomodel.budget.hcc.variables import apply_edits, apply_hierarchies, interactions
 from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, suppress_small_cells
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class HccScores(Shown):
         InputError
             No such member.
         """
-        from acomodel.budget.hcc_explain import explain
+        from acomodel.budget.hcc.explain import explain
 
         return explain(self, str(member_id))
 

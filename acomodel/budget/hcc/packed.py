@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from acomodel.budget.hcc_tables import COUNTS, HccTables
+from acomodel.budget.hcc.tables import COUNTS, HccTables
 
 _BITS = np.arange(256)[:, None] >> np.arange(8) & 1
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.hcc_members import Members, as_text
-from acomodel.budget.hcc_tables import HccTables
-from acomodel.budget.hcc_variables import CODE_SHAPE, layout, normal_code
+from acomodel.budget.hcc.members import Members, as_text
+from acomodel.budget.hcc.tables import HccTables
+from acomodel.budget.hcc.variables import CODE_SHAPE, layout, normal_code
 from acomodel.inputs import InputError
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def read_diagnoses(diagnoses: pd.DataFrame | ir.Table, people: Members, tables: 
 
     Examples
     --------
-    >>> from acomodel.budget.hcc_members import check_members
-    >>> from acomodel.budget.hcc_tables import hcc_tables
+    >>> from acomodel.budget.hcc.members import check_members
+    >>> from acomodel.budget.hcc.tables import hcc_tables
     >>> people = check_members(pd.DataFrame({"member_id": ["A"], "age": [76], "sex": ["F"]}))
     >>> rows = pd.DataFrame({"member_id": ["A", "B"], "code": ["E119", "I10"]})
     >>> read_diagnoses(rows, people, hcc_tables("V28")).findings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.hcc import HccScores
+from acomodel.budget.hcc.scores import HccScores
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.programs import Rules, rule_table
@@ -93,7 +93,7 @@ def payment_scores(
 
     Examples
     --------
-    >>> from acomodel.budget.hcc import hcc_scores
+    >>> from acomodel.budget.hcc.scores import hcc_scores
     >>> member = pd.DataFrame({"member_id": ["A"], "age": [76], "sex": ["F"], "dual_status": ["03"], "orec": ["1"]})
     >>> raw = hcc_scores(pd.DataFrame({"member_id": ["A"], "code": ["E139"]}), member)
     >>> float(payment_scores(raw, 2024, coding_intensity=True, rounded=True).frame["payment_score"].iloc[0])
@@ -147,7 +147,7 @@ def blend(
 
     Examples
     --------
-    >>> from acomodel.budget.hcc import hcc_scores
+    >>> from acomodel.budget.hcc.scores import hcc_scores
     >>> member = pd.DataFrame({"member_id": ["A"], "age": [76], "sex": ["F"], "dual_status": ["03"], "orec": ["1"]})
     >>> found = pd.DataFrame({"member_id": ["A", "A"], "code": ["E083293", "E139"]})
     >>> both = [hcc_scores(found, member, model) for model in ("V24", "V28")]

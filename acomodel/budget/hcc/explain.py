@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.hcc_esrd import esrd_parts, interacting, segment_of
-from acomodel.budget.hcc_esrd_tables import IMPLIED
-from acomodel.budget.hcc_members import CELLS, Members, cells, demographic_parts
-from acomodel.budget.hcc_tables import COUNTS, INTERACTIONS, NEEDS_ANOTHER, SEGMENTS, HccTables
-from acomodel.budget.hcc_variables import CODE_SHAPE, apply_hierarchies, interactions, normal_code
+from acomodel.budget.hcc.esrd import esrd_parts, interacting, segment_of
+from acomodel.budget.hcc.esrd_tables import IMPLIED
+from acomodel.budget.hcc.members import CELLS, Members, cells, demographic_parts
+from acomodel.budget.hcc.tables import COUNTS, INTERACTIONS, NEEDS_ANOTHER, SEGMENTS, HccTables
+from acomodel.budget.hcc.variables import CODE_SHAPE, apply_hierarchies, interactions, normal_code
 from acomodel.inputs import InputError, nearest
 
 if TYPE_CHECKING:
-    from acomodel.budget.hcc import HccScores
+    from acomodel.budget.hcc.scores import HccScores
 
 Row = tuple[str, str, str, str, str, float]
 COLUMNS = ("part", "variable", "label", "diagnoses", "outcome", "coefficient")
@@ -48,7 +48,7 @@ def explain(scores: HccScores, member_id: str) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from acomodel.budget.hcc import hcc_scores
+    >>> from acomodel.budget.hcc.scores import hcc_scores
     >>> member = pd.DataFrame({"member_id": ["A"], "age": [70], "sex": ["F"]})
     >>> found = pd.DataFrame({"member_id": ["A", "A"], "code": ["E1122", "E119"]})
     >>> explain(hcc_scores(found, member), "A")[["variable", "diagnoses", "outcome", "coefficient"]]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.hcc_esrd_tables import IMPLIED
-from acomodel.budget.hcc_tables import GROUPS, INTERACTIONS, NEEDS_ANOTHER, HccTables, Slot
+from acomodel.budget.hcc.esrd_tables import IMPLIED
+from acomodel.budget.hcc.tables import GROUPS, INTERACTIONS, NEEDS_ANOTHER, HccTables, Slot
 
 CODE_SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z]{1,5}")
 """What a code of ICD-10-CM looks like, without its dot."""
@@ -69,7 +69,7 @@ def layout(tables: HccTables) -> Layout:
     """
     Rows in which the diagnoses of a model are marked.
 
-    >>> from acomodel.budget.hcc_tables import hcc_tables
+    >>> from acomodel.budget.hcc.tables import hcc_tables
     >>> rows = layout(hcc_tables("V28"))
     >>> rows.slot(pd.Series(["E119", "I10"])) >= 0
     array([ True, False])

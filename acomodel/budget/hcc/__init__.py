@@ -1,0 +1,1 @@
+"""CMS-HCC risk scores of whole populations: tables, members, diagnoses, scores, payment, explanation."""
