@@ -400,6 +400,13 @@ def test_two_thresholds_do_not_tell_what_one_member_costs(small):
     assert max(large_claims_exhibits.tradeoff_of(small).table["claimants"].iloc[:-1].min(), 11) > 10
 
 
+def test_too_few_claimants_for_a_choice_of_threshold(small, monkeypatch):
+    monkeypatch.setattr(large_claims_exhibits, "LADDER", (2_000_000.0,))
+    assert list(large_claims_exhibits.tradeoff(small).to_frame().index) == ["none"]
+    assert large_claims_exhibits.reinsurance(small) is None
+    assert not risk_plots.threshold_choice(small).axison
+
+
 def test_what_stands_for_one_member_stays_out_of_the_report(small, tmp_path):
     people = small.tables.claims.people
     assert len(people.high_risk)

@@ -1,4 +1,4 @@
-"""Limits on the change in risk: renormalized scores, caps and floors, by type and over all types."""
+"""Limits on the change in risk: caps and floors, by type and over all types."""
 
 from __future__ import annotations
 
@@ -10,47 +10,6 @@ import pandas as pd
 from acomodel.budget.risk import risk_ratio
 from acomodel.inputs import InputError
 from acomodel.rates import Numeric
-
-
-def renormalize(scores: Numeric, national_mean: Numeric) -> Numeric:
-    r"""
-    Risk scores on the scale where the national assignable population of an enrollment type averages 1.
-
-    Parameters
-    ----------
-    scores : numeric
-        Risk scores of one year and enrollment type. [factor]
-    national_mean : numeric
-        Mean score of the national assignable population of that year and type, above zero. [factor]
-
-    Returns
-    -------
-    numeric
-        Renormalized scores. [factor]
-
-    Raises
-    ------
-    InputError
-        A mean that is not above zero.
-
-    Notes
-    -----
-    .. math:: \tilde R = R / \bar R_{nat}
-
-    It takes national growth of coding, and a change of model, out of the ratio of two years. The coding intensity
-    adjustment of Medicare Advantage has no place in it.
-
-    References
-    ----------
-    .. [1] ResDAC, Shared Savings Program ACO beneficiary-level file, "Monthly CMS-HCC Risk Score".
-
-    Examples
-    --------
-    >>> round(renormalize(1.144, 1.04), 3)
-    1.1
-    """
-    _above_zero(national_mean, "national mean risk score")
-    return scores / national_mean
 
 
 def risk_ratio_capped(

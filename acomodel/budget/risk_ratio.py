@@ -14,7 +14,6 @@ from acomodel.budget.risk_caps import (
     aggregate_limited,
     check_limits,
     continuing_risk_ratio,
-    renormalize,
     risk_ratio_capped,
     weighted_average,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "aggregate_limited",
     "continuing_risk_ratio",
     "program_risk_ratio",
-    "renormalize",
     "risk_ratio_capped",
     "risk_rule",
 ]

@@ -114,6 +114,8 @@ def threshold_choice(run: Run, ax: Axes | None = None) -> Axes:
     column = f"sd_of_mean_{own}"
     last = table.loc[np.inf, column]
     table = table[np.isfinite(table.index)]
+    if table.empty:
+        return nothing(ax, "Too few claimants to show what a threshold trades.")
     thousands = table.index.to_numpy() / 1000
     (removed,) = ax.plot(thousands, table["removed"], "o-", color=BLUE, lw=1.6, ms=4.5)
     other = ax.twinx()

@@ -20,7 +20,6 @@ from acomodel.budget.risk_ratio import (
     aggregate_limited,
     continuing_risk_ratio,
     program_risk_ratio,
-    renormalize,
     risk_ratio_capped,
     risk_rule,
 )
@@ -399,15 +398,8 @@ def test_limits_that_cannot_be():
         aggregate_limited([1.0], 0.0, [1], cap=-0.01, floor=0.02)
     with pytest.raises(InputError, match="base risk score of 0"):
         risk_ratio_capped(1.0, np.array([1.0, 0.0]))
-    with pytest.raises(InputError, match="national mean risk score of -1"):
-        renormalize(1.0, -1.0)
     with pytest.raises(InputError, match="weights"):
         aggregate_limited([1.0, 1.0], 0.0, [0, 0], cap=0.03)
-
-
-def test_renormalizing_takes_national_growth_out():
-    current, base = renormalize(np.array([1.1, 2.2]), 1.1), renormalize(np.array([1.0, 2.0]), 1.0)
-    assert risk_ratio_capped(current, base, cap=0.03) == pytest.approx([1.0, 1.0])
 
 
 types = st.lists(st.tuples(st.floats(0.8, 1.3), st.floats(0.95, 1.05), st.floats(0.1, 10)), min_size=1, max_size=4)

@@ -9,11 +9,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from acomodel.budget.factor_sets import OLDEST
 from acomodel.budget.hcc.tables import SEGMENTS, HccTables
 from acomodel.inputs import InputError
 
-OLDEST = 120
-"""Oldest age that is taken for an age. [years]"""
 LONGEST = 12 * OLDEST
 """Most months since a transplant. [months]"""
 

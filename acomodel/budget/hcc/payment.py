@@ -199,6 +199,10 @@ def renormalize(scores: Numeric, person_years: Numeric, enrollment_type: Numeric
     -----
     .. math:: r_i = \frac{s_i \sum_{j \in t(i)} w_j}{\sum_{j \in t(i)} w_j s_j}
 
+    References
+    ----------
+    .. [1] ResDAC, Shared Savings Program ACO beneficiary-level file, "Monthly CMS-HCC Risk Score".
+
     Examples
     --------
     >>> [round(float(r), 6) for r in renormalize([0.8, 1.6, 2.0], [1.0, 1.0, 0.5], ["aged", "aged", "disabled"])]
