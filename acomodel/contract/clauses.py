@@ -63,8 +63,8 @@ class Clauses:
         """A clause that is always a number."""
         return self._column(clause)
 
-    def states(self, clause: str, word: str) -> np.ndarray:
-        """Where a clause that names a choice names this one."""
+    def states(self, clause: str, word: str | bool) -> np.ndarray:
+        """Where a clause that makes a choice makes this one."""
         return np.asarray([getattr(contract, clause) == word for contract in self.distinct], dtype=bool)[self.codes]
 
     def threshold(self, clause: str, members: Numeric | None) -> np.ndarray:
@@ -105,12 +105,36 @@ class Clauses:
         """Lesser of the limits that the contract sets, in dollars; infinite where it sets none."""
         of_benchmark = self._column(f"{clause}_benchmark", np.inf)
         of_revenue = self._column(f"{clause}_revenue", np.inf)
-        limit = of_benchmark * benchmark
+        stated = np.isfinite(of_benchmark)
+        limit = np.where(stated, np.where(stated, of_benchmark, 0.0) * benchmark, np.inf)
         if np.isfinite(of_revenue).any():
             if revenue is None:
                 raise InputError(f"settle: {clause}_revenue is set, so the revenue it refers to is needed")
             limit = np.minimum(limit, of_revenue * number("revenue", revenue, low=0.0))
         return limit
+
+    @property
+    def carries(self) -> np.ndarray:
+        """Where losses are set against savings of later years."""
+        return self.states("losses_carried", True)
+
+    def carried(
+        self,
+        brought: np.ndarray,
+        shared_savings: np.ndarray,
+        savings: np.ndarray,
+        start: np.ndarray,
+        least: np.ndarray,
+        benchmark: np.ndarray,
+    ) -> tuple[Numeric, Numeric, Numeric]:
+        """Losses brought forward, what of them is set off, and what is carried on, new ones beyond `start` included."""
+        if not self.carries.any():
+            return 0.0, 0.0, 0.0
+        used = np.where(self.carries, np.minimum(brought, shared_savings), 0.0)
+        loses = self.carries & (savings < 0) & (-savings >= (least - 1e-12) * benchmark)
+        new = np.where(loses, self.within_corridors(-savings, start, benchmark), 0.0)
+        carried_in = np.where(self.carries, brought, 0.0)
+        return carried_in, used, carried_in - used + new
 
     def within_corridors(self, amount: np.ndarray, threshold: np.ndarray, benchmark: np.ndarray) -> np.ndarray:
         """Part of savings or losses beyond a threshold that is shared: all of it, or by marginal bands."""
@@ -121,7 +145,8 @@ class Clauses:
                 continue
             banded, low = np.zeros_like(shared), 0.0
             for high, part in contract.corridors:
-                upper, lower = high * benchmark, np.maximum(low * benchmark, start)
+                upper = high * benchmark if np.isfinite(high) else np.inf
+                lower = np.maximum(low * benchmark, start)
                 banded = banded + part * np.maximum(np.minimum(amount, upper) - lower, 0.0)
                 low = high
             shared = np.where(self.codes == code, banded, shared)

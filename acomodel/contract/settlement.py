@@ -18,6 +18,8 @@ from acomodel.rates import Numeric
 LINES: dict[str, tuple[str, str, str]] = {
     "benchmark": ("Benchmark", "$.", "agreed spending for the period"),
     "actual": ("Actual spending", "$.", "incurred and allowed under the contract"),
+    "capitation": ("Capitation", "$.", "part of the benchmark paid in advance; what follows is of the rest"),
+    "capitated_actual": ("Cost of capitated services", "$.", "as given, or in proportion"),
     "savings": ("Savings (losses)", "$.", "benchmark − actual"),
     "savings_rate": ("Savings rate", "%..", "savings ÷ benchmark, unrounded"),
     "msr": ("Minimum savings rate", "%..", "from the terms, unrounded"),
@@ -29,7 +31,10 @@ LINES: dict[str, tuple[str, str, str]] = {
     "quality_factor": ("Quality factor", "%..", "what the score does to the sharing rate"),
     "final_sharing_rate": ("Final sharing rate", "%..", "sharing rate × quality factor (× reduced rate)"),
     "shared_savings": ("Savings to be shared", "$.", "from the first dollar, or beyond the threshold"),
-    "gross_savings": ("ACO's share of savings", "$.", "final sharing rate × savings to be shared"),
+    "carried_in": ("Losses brought forward", "$.", "of earlier years, not yet set off"),
+    "carried_used": ("Losses of earlier years set off", "$.", "at most the savings to be shared"),
+    "carried_on": ("Losses carried on", "$.", "losses brought forward − set off + those of the period"),
+    "gross_savings": ("ACO's share of savings", "$.", "final sharing rate × (savings to be shared − losses set off)"),
     "sequestration": ("Sequestration", "$.", "share of savings × sequestration rate"),
     "savings_cap": ("Cap on savings", "$.", "least of the caps, after sequestration"),
     "cut_by_cap": ("Cut by the cap", "$.", "what the cap takes"),
@@ -43,10 +48,14 @@ LINES: dict[str, tuple[str, str, str]] = {
     "owed_losses": ("Losses owed", "$.", "share − relief, at most the limit"),
     "earned": ("Earned (owed)", "$.", "earned savings − losses owed"),
     "recouped": ("Advance recouped", "$.", "from savings only, at most the balance"),
-    "payment": ("Payment to (from) the ACO", "$.", "earned (owed) − advance recouped"),
+    "capitation_result": ("Capitation less cost", "$.", "kept or borne by the ACO in full"),
+    "payment": ("Payment to (from) the ACO", "$.", "earned (owed) − advance recouped + capitation less cost"),
 }
 """Label, display format and plain-words formula of every line, in the order they are worked out."""
 
+
+_OF_A_CLAUSE = ("capitation", "capitated_actual", "capitation_result", "carried_in", "carried_used", "carried_on")
+"""Lines that an exhibit leaves out where they are zero: few contracts have their clause."""
 
 STANDARDS = ("met", "alternative", "failed")
 """Ways of meeting a programme's quality standard."""
@@ -67,6 +76,8 @@ class Settlement:
 
     benchmark: Numeric
     actual: Numeric
+    capitation: Numeric
+    capitated_actual: Numeric
     savings: Numeric
     savings_rate: Numeric
     msr: Numeric
@@ -78,6 +89,9 @@ class Settlement:
     quality_factor: Numeric
     final_sharing_rate: Numeric
     shared_savings: Numeric
+    carried_in: Numeric
+    carried_used: Numeric
+    carried_on: Numeric
     gross_savings: Numeric
     sequestration: Numeric
     savings_cap: Numeric
@@ -92,6 +106,7 @@ class Settlement:
     owed_losses: Numeric
     earned: Numeric
     recouped: Numeric
+    capitation_result: Numeric
     payment: Numeric
 
     def to_frame(self) -> pd.DataFrame:
@@ -106,6 +121,7 @@ class Settlement:
     ) -> Exhibit:
         """Lines down, settlements across, in the order they are worked out; brief leaves out what does not apply."""
         frame = self.to_frame()
+        frame = frame.drop(columns=[name for name in _OF_A_CLAUSE if not frame[name].any()])
         if brief:
             idle = [
                 name for name in frame if (frame[name].isin([0, np.inf])).all() and name not in ("savings", "payment")
@@ -151,12 +167,15 @@ class Settlement:
         steps = {
             "Savings" if gain else "Losses": at["savings"],
             "Within the threshold" if shared else "Not shared": -kept,
-            "Payer's share": -sign * (at[within] - at["gross_savings" if gain else "gross_losses"]),
+            "Losses of earlier years": -at["carried_used"],
+            "Payer's share": -sign
+            * (at[within] - at["carried_used"] - at["gross_savings" if gain else "gross_losses"]),
             "Sequestration": -at["sequestration"],
             "Cap": -at["cut_by_cap"],
             "Relief": at["loss_relief"],
             "Limit on losses": at["cut_by_limit"],
             "Advance recouped": -at["recouped"],
+            "Capitation": at["capitation_result"],
         }
         first = next(iter(steps))
         walk = {name: float(v) for name, v in steps.items() if name == first or abs(v) > 1e-9}
@@ -190,6 +209,8 @@ def settle(
     revenue: Numeric | None = None,
     disaster_adjustment: Numeric = 0.0,
     advance_balance: Numeric = 0.0,
+    capitated_actual: Numeric | None = None,
+    carried_losses: Numeric = 0.0,
     eligible: Numeric = True,
 ) -> Settlement:
     r"""
@@ -218,6 +239,10 @@ def settle(
         Losses forgiven for extreme circumstances, at least zero. [$]
     advance_balance : numeric
         Advance payments still to be recouped, taken from savings only. [$]
+    capitated_actual : numeric, optional
+        What the capitated services cost; by default the part of actual spending that they are of the benchmark. [$]
+    carried_losses : numeric
+        Losses brought forward from earlier years, at least zero; `carried_on` of the year before. [$]
     eligible : bool or array of bool
         False where sharing is refused for a reason outside the arithmetic.
 
@@ -240,14 +265,17 @@ def settle(
         \quad\text{if } (B-A)/B \ge m,
 
     rates unrounded; sequestration comes before the cap, which it does not cut. Losses mirror it with the
-    loss rate in place of :math:`s q`, less relief, at most the lesser limit, and no sequestration.
+    loss rate in place of :math:`s q`, less relief, at most the lesser limit, and no sequestration. Under partial
+    capitation :math:`B` and :math:`A` are those of the other services, and the ACO has :math:`cB - A_c` besides. Losses
+    brought forward are set against the savings to be shared.
 
     References
     ----------
     .. [1] 42 CFR 425.604, 425.606, 425.610 (2015).
     .. [2] CMS, Shared Savings Program public use files: the order of the steps, as the published
        settlements of 2013-2024 show it.
-    .. [3] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, exhibit 3.13: sharing beyond a threshold.
+    .. [3] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, exhibit 3.13: sharing beyond a threshold; exhibit 3.12
+       and p. 50: partial capitation.
 
     Examples
     --------
@@ -261,7 +289,7 @@ def settle(
     """
     contract = Clauses(terms)
     inputs = [benchmark, actual, members, quality_score, quality_standard, quality_factor, revenue]
-    inputs += [disaster_adjustment, advance_balance, eligible]
+    inputs += [disaster_adjustment, advance_balance, eligible, capitated_actual, carried_losses]
     index = next((x.index for x in inputs if isinstance(x, pd.Series)), None)
     if any(isinstance(x, pd.Series) and not x.index.equals(index) for x in inputs):
         raise InputError("settle: Series with different indexes; align them first")
@@ -277,8 +305,14 @@ def settle(
     relief = number("disaster_adjustment", disaster_adjustment, low=0.0)
     balance = number("advance_balance", advance_balance, low=0.0)
 
+    whole, part = (bench, spent), contract["capitated"]
+    capitation = part * bench
+    cost = part * spent if capitated_actual is None else number("capitated_actual", capitated_actual, low=0.0)
+    if capitated_actual is not None and (part == 0).any():
+        raise InputError("settle: capitated_actual is given where the terms capitate nothing")
+    bench, spent = bench - capitation, spent - cost
     savings = bench - spent
-    savings_rate = savings / bench
+    savings_rate = savings / np.where(part < 1, bench, np.inf)
     msr = contract.threshold("msr", members)
     mlr = np.where(contract.states("mlr", "msr"), msr, contract.threshold("mlr", members))
     mlr = np.where(contract.states("loss_method", "none"), np.inf, mlr)
@@ -301,7 +335,11 @@ def settle(
         factor = number("quality_factor", quality_factor, low=0.0, high=1.0)
     final_sharing_rate = contract["sharing_rate"] * factor * np.where(reduced, contract["below_msr_factor"], 1.0)
     shared_savings = np.where(earns, contract.within_corridors(savings, np.where(beyond, msr, 0.0), bench), 0.0)
-    gross_savings = final_sharing_rate * shared_savings
+    brought = number("carried_losses", carried_losses, low=0.0) if contract.carries.any() else np.zeros(())
+    carried_in, carried_used, carried_on = contract.carried(
+        brought, shared_savings, np.where(may_share, savings, 0.0), np.where(beyond, msr, 0.0), msr, bench
+    )
+    gross_savings = final_sharing_rate * (shared_savings - carried_used)
     sequestration = contract["sequestration"] * gross_savings
     savings_cap = contract.least("savings_cap", bench, revenue)
     earned_savings = np.minimum(gross_savings - sequestration, savings_cap)
@@ -317,8 +355,10 @@ def settle(
 
     recouped = np.minimum(balance, earned_savings)
     lines: dict[str, Any] = {
-        "benchmark": bench,
-        "actual": spent,
+        "benchmark": whole[0],
+        "actual": whole[1],
+        "capitation": capitation,
+        "capitated_actual": cost,
         "savings": savings,
         "savings_rate": savings_rate,
         "msr": msr,
@@ -330,6 +370,9 @@ def settle(
         "quality_factor": factor,
         "final_sharing_rate": final_sharing_rate,
         "shared_savings": shared_savings,
+        "carried_in": carried_in,
+        "carried_used": carried_used,
+        "carried_on": carried_on,
         "gross_savings": gross_savings,
         "sequestration": sequestration,
         "savings_cap": savings_cap,
@@ -344,7 +387,8 @@ def settle(
         "owed_losses": owed_losses,
         "earned": earned_savings - owed_losses,
         "recouped": recouped,
-        "payment": earned_savings - owed_losses - recouped,
+        "capitation_result": capitation - cost,
+        "payment": earned_savings - owed_losses - recouped + (capitation - cost),
     }
     return Settlement(**{name: _shaped(value, shape, index) for name, value in lines.items()})
 

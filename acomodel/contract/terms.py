@@ -39,6 +39,8 @@ class Terms:
     .. [1] 42 CFR 425.604, 425.606, 425.610 (2015): threshold, cap, loss limit, first-dollar sharing.
     .. [2] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, pp. 50-52: threshold, share, one or two sides.
     .. [3] Lendner, "ACO contracts," Managed Care: corridors, caps, quality as gate and ladder.
+    .. [4] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, exhibit 3.12 and p. 50: partial capitation.
+    .. [5] CMS-1345-P, 2011: losses of the Physician Group Practice demonstration, set against later savings.
 
     Examples
     --------
@@ -94,6 +96,14 @@ class Terms:
         default=0.0, description="part of the final rate paid on savings that stay below the minimum savings rate"
     )
     below_msr_members: int = Field(default=0, ge=0, description="fewest members for that reduced rate [members]")
+    capitated: Share = Field(
+        default=0.0,
+        description="part of the benchmark paid in advance for some services: the ACO keeps what is left of it and "
+        "bears what is lacking; the rest is shared [share of benchmark]",
+    )
+    losses_carried: bool = Field(
+        default=False, description="whether losses that would have been shared are set against savings of later years"
+    )
 
     @model_validator(mode="after")
     def _coherent(self) -> Terms:
@@ -113,6 +123,8 @@ class Terms:
             raise ValueError("corridors want rising upper ends and shares from 0 to 1")
         if ends and not math.isinf(ends[-1]):
             raise ValueError("the last corridor must end at inf")
+        if self.losses_carried and self.loss_method != "none":
+            raise ValueError("losses_carried is for contracts in which the ACO bears no losses")
         return self
 
     @property
@@ -128,5 +140,5 @@ class Terms:
 
     @property
     def two_sided(self) -> bool:
-        """Whether the ACO bears losses."""
+        """Whether the ACO bears a share of losses."""
         return self.loss_method != "none"

@@ -111,7 +111,10 @@ class Run(Shown):
         at = self.scenario.headline() if position is None else position
         tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
         benchmark = float(self.lines()["benchmark"].iloc[at])
-        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **given(self.scenario, self.tables, at))
+        beside = given(self.scenario, self.tables, at) | {"carried_losses": float(self.lines()["carried_in"].iloc[at])}
+        if beside["capitated_actual"] is not None:
+            beside["capitated_actual"] *= benchmark / float(self.lines()["actual"].iloc[at]) * (1 - tried)
+        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **beside)
         return result.to_frame().set_axis(pd.Index(tried, name="outcome"))
 
     def one_way(self, line: str = "payment") -> OneWay:
@@ -323,8 +326,23 @@ def _figures(scenario: Scenario, tables: Tables) -> Figures:
         if missing and len(missing) < len(values):
             raise InputError(f"{scenario.path}: years: '{missing[0]}' gives no {name}, as other years do.")
         gathered[name] = None if missing else np.array(values)
-    settlement = settle(np.array(benchmark), np.array(actual), terms, **gathered)
+    settlement = _settled(np.array(benchmark), np.array(actual), terms, gathered)
     return Figures(budget, terms, settlement, record)
+
+
+def _settled(benchmark: np.ndarray, actual: np.ndarray, terms: tuple[Terms, ...], given: dict[str, Any]) -> Settlement:
+    """Settlement of all years in one call, the losses that each brings forward worked out before."""
+    for year in range(1, len(terms)):
+        if terms[year].losses_carried:
+            before = settle(
+                benchmark[:year], actual[:year], terms[:year], **{k: _first(v, year) for k, v in given.items()}
+            )
+            given["carried_losses"][year] += np.asarray(before.carried_on)[-1]
+    return settle(benchmark, actual, terms, **given)
+
+
+def _first(values: Any, count: int) -> Any:
+    return None if values is None else values[:count]
 
 
 def headline_value(scenario: Scenario, figures: Figures, line: str) -> float:

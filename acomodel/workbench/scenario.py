@@ -64,6 +64,12 @@ class YearSettings:
     revenue: float | None = Field(default=None, ge=0, description="participants' revenue that limits refer to [$]")
     disaster_adjustment: float = Field(default=0.0, ge=0, description="losses forgiven for extreme circumstances [$]")
     advance_balance: float = Field(default=0.0, ge=0, description="advance payments to be recouped [$]")
+    capitated_actual: float | None = Field(
+        default=None, ge=0, description="spending on capitated services; in proportion by default [$]"
+    )
+    carried_losses: float = Field(
+        default=0.0, ge=0, description="losses brought forward from before the first period [$]"
+    )
     benchmark_adjustment: float = Field(
         default=0.0, gt=-1, lt=1, description="what-if: change of the benchmark [share]"
     )

@@ -27,6 +27,10 @@ def check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) ->
             raise InputError(f"{key}.revenue: given, but no clause of the terms uses it{hint}")
         if year.revenue is None and agreed.needs_revenue:
             raise InputError(f"{key}.revenue: missing; a cap or limit of the terms refers to it")
+        if year.capitated_actual is not None and not agreed.capitated:
+            raise InputError(f"{key}.capitated_actual: given, but the terms capitate nothing")
+        if year.carried_losses and not agreed.losses_carried:
+            raise InputError(f"{key}.carried_losses: given, but the terms carry no losses")
         by_size = agreed.msr == "size" or (agreed.two_sided and agreed.mlr == "size")
         if by_size and given(scenario, tables, position)["members"] is None:
             raise InputError(f"{key}.members: missing; the threshold of {year.label} goes by the number of members")
@@ -70,4 +74,6 @@ def given(scenario: Scenario, tables: Tables, position: int) -> dict[str, Any]:
         "revenue": year.revenue,
         "disaster_adjustment": year.disaster_adjustment,
         "advance_balance": year.advance_balance,
+        "capitated_actual": year.capitated_actual,
+        "carried_losses": year.carried_losses,
     }

@@ -27,6 +27,7 @@ def contracts(draw):
     floor, ceiling = sorted([draw(shares), draw(shares)])
     quality = draw(st.sampled_from(["none", "multiplier", "gate", "ladder"]))
     bands = draw(st.booleans())
+    carried = draw(st.booleans()) and method == "none"
     return Terms(
         sharing_rate=draw(shares),
         share_from=draw(st.sampled_from(["first_dollar", "threshold"])),
@@ -44,6 +45,8 @@ def contracts(draw):
         loss_forgiven=draw(st.sampled_from([0.0, 0.5, 1.0])),
         corridors=((0.05, 1.0), (0.1, 0.5), (math.inf, 0.2)) if bands else (),
         sequestration=draw(st.floats(0, 0.05)),
+        capitated=draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])),
+        losses_carried=carried,
     )
 
 
@@ -56,10 +59,11 @@ given_a_settlement = given(contract=contracts(), benchmark=amounts, rate=rates, 
 def test_lines_add_up_whatever_the_terms(contract, benchmark, rate, score, advance):
     s = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score, advance_balance=advance)
     cent = 1e-9 * benchmark
-    assert s.savings == s.benchmark - s.actual
+    assert s.savings == pytest.approx(s.benchmark - s.actual - s.capitation_result, abs=cent)
+    assert s.capitation_result == s.capitation - s.capitated_actual
     assert s.earned_savings == pytest.approx(s.gross_savings - s.sequestration - s.cut_by_cap, abs=cent)
     assert s.owed_losses == pytest.approx(s.gross_losses - s.loss_relief - s.cut_by_limit, abs=cent)
-    assert s.payment == pytest.approx(s.earned_savings - s.owed_losses - s.recouped, abs=cent)
+    assert s.payment == pytest.approx(s.earned_savings - s.owed_losses - s.recouped + s.capitation_result, abs=cent)
     assert s.walk().iloc[:-1].sum() == pytest.approx(s.payment, abs=cent)
     assert not (s.earns and s.owes)
     assert min(s.gross_savings, s.cut_by_cap, s.earned_savings, s.owed_losses, s.loss_relief, s.recouped) >= -cent
@@ -69,7 +73,8 @@ def test_lines_add_up_whatever_the_terms(contract, benchmark, rate, score, advan
 def test_payment_never_exceeds_what_was_saved_or_lost(contract, benchmark, rate, score, advance):
     s = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score, advance_balance=advance)
     cent = 1e-9 * benchmark
-    assert -max(-s.savings, 0) - cent <= s.payment <= max(s.savings, 0) + cent
+    saved = s.benchmark - s.actual
+    assert -max(-saved, 0) - cent <= s.payment <= max(saved, 0) + cent
     assert s.earned_savings <= s.savings_cap + cent
     assert s.owed_losses <= s.loss_limit + cent
     assert s.recouped <= s.earned_savings
@@ -313,3 +318,57 @@ def test_unusable_inputs_are_named(arguments, options, words):
 def test_terms_that_contradict_themselves_are_refused(clauses):
     with pytest.raises((ValidationError, TypeError)):
         Terms(**clauses)
+
+
+PGP = Terms(sharing_rate=0.8, msr=0.02, share_from="threshold", losses_carried=True)
+
+
+def test_losses_beyond_the_threshold_are_set_against_the_next_bonus():
+    first = settle(100.0, 105.0, PGP)
+    assert (first.payment, first.carried_on) == (0.0, pytest.approx(3.0))
+    second = settle(100.0, 93.0, PGP, carried_losses=first.carried_on)
+    assert second.carried_used == pytest.approx(3.0)
+    assert second.payment == pytest.approx(0.8 * (7 - 2 - 3))
+    assert second.carried_on == pytest.approx(0.0)
+    assert second.walk().iloc[:-1].sum() == pytest.approx(second.payment)
+    within = settle(100.0, 101.9, PGP, carried_losses=1.0)
+    assert within.carried_on == 1.0  # a loss within the threshold is not carried, and what was carried stays
+    assert settle(100.0, 98.5, PGP, carried_losses=1.0).carried_on == 1.0  # savings within it set nothing off
+
+
+def test_losses_carried_are_conserved_over_years_and_equal_the_year_by_year_settlement():
+    rates = np.random.default_rng(3).normal(0.0, 0.04, (50, 6))
+    carried, paid = np.zeros(50), np.zeros(50)
+    made = np.zeros(50)
+    for year in range(6):
+        s = settle(1.0, 1 - rates[:, year], PGP, carried_losses=carried)
+        made += np.maximum(-rates[:, year] - 0.02, 0) * (-rates[:, year] >= 0.02)
+        paid += s.carried_used
+        carried = s.carried_on
+    np.testing.assert_allclose(carried + paid, made, atol=1e-12)
+
+
+def test_partial_capitation_leaves_its_part_to_the_aco_and_shares_the_rest():
+    mixed = settle(1_000.0, 950.0, Terms(sharing_rate=0.5, msr=0.02, capitated=0.4))
+    assert (mixed.capitation, mixed.capitated_actual, mixed.savings) == (400.0, 380.0, pytest.approx(30.0))
+    assert mixed.payment == pytest.approx(20 + 15)
+    stated = settle(1_000.0, 950.0, Terms(sharing_rate=0.5, msr=0.02, capitated=0.4), capitated_actual=410.0)
+    assert stated.savings == pytest.approx(60.0)
+    assert stated.payment == pytest.approx(-10 + 30)
+
+
+@pytest.mark.parametrize("actual", [900.0, 1_000.0, 1_100.0])
+def test_a_global_budget_pays_or_costs_every_dollar(actual):
+    budget = settle(1_000.0, actual, Terms(sharing_rate=0.5, capitated=1.0))
+    assert budget.payment == 1_000.0 - actual
+    assert budget.savings_rate == 0
+
+
+def test_cost_of_capitated_services_needs_capitation():
+    with pytest.raises(InputError, match="capitate nothing"):
+        settle(100.0, 95.0, ONE, capitated_actual=10.0)
+
+
+def test_a_contract_that_bears_losses_does_not_carry_them():
+    with pytest.raises(ValidationError, match="losses_carried"):
+        Terms(sharing_rate=0.5, loss_method="fixed", loss_rate=0.5, losses_carried=True)
