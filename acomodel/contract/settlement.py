@@ -57,6 +57,9 @@ LINES: dict[str, tuple[str, str, str]] = {
 _OF_A_CLAUSE = ("capitation", "capitated_actual", "capitation_result", "carried_in", "carried_used", "carried_on")
 """Lines that an exhibit leaves out where they are zero: few contracts have their clause."""
 
+_AS_GIVEN = ("benchmark", "actual", "capitated_actual", "quality_score", "quality_factor", "carried_in")
+"""Lines that may be the very arrays given, of which a result takes copies."""
+
 STANDARDS = ("met", "alternative", "failed")
 """Ways of meeting a programme's quality standard."""
 
@@ -249,7 +252,7 @@ def settle(
     Returns
     -------
     Settlement
-        Lines of the same shape as the inputs broadcast together.
+        Lines of the same shape as the inputs broadcast together; arrays are read-only.
 
     Raises
     ------
@@ -390,12 +393,14 @@ def settle(
         "capitation_result": capitation - cost,
         "payment": earned_savings - owed_losses - recouped + (capitation - cost),
     }
-    return Settlement(**{name: _shaped(value, shape, index) for name, value in lines.items()})
+    return Settlement(**{name: _shaped(value, shape, index, name in _AS_GIVEN) for name, value in lines.items()})
 
 
-def _shaped(value: Any, shape: tuple[int, ...], index: pd.Index | None) -> Numeric:
-    """Value broadcast to the result's shape: a plain number, an array, or a Series."""
+def _shaped(value: Any, shape: tuple[int, ...], index: pd.Index | None, given: bool) -> Numeric:
+    """Value in the result's shape: a plain number, a Series, or an array that is not to be written to."""
     full = np.broadcast_to(value, shape)
     if not shape:
         return full.item()
-    return pd.Series(full.copy(), index=index) if index is not None else full.copy()
+    if index is not None:
+        return pd.Series(full.copy(), index=index)
+    return full.copy() if given else full

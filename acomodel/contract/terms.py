@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
+
+from acomodel.inputs import InputError, nearest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A share from 0 to 1; 50 % is 0.5."""
@@ -142,3 +146,48 @@ class Terms:
     def two_sided(self) -> bool:
         """Whether the ACO bears a share of losses."""
         return self.loss_method != "none"
+
+
+def changed(terms: Terms, clauses: Mapping[str, Any], name: str | None = None) -> Terms:
+    """
+    Terms with some clauses at other values.
+
+    Parameters
+    ----------
+    terms : Terms
+        The contract to start from.
+    clauses : mapping of str to object
+        Clauses and their values. A loss rate or a quality ladder goes with the method that uses it.
+    name : str, optional
+        Name of the new contract; that of the old one by default.
+
+    Returns
+    -------
+    Terms
+
+    Raises
+    ------
+    InputError
+        A clause that does not exist, or a value that the terms do not allow.
+
+    Examples
+    --------
+    >>> changed(Terms(sharing_rate=0.5), {"msr": 0.03}).msr
+    0.03
+    """
+    stated = {field.name: getattr(terms, field.name) for field in dataclasses.fields(terms)}
+    for clause, value in clauses.items():
+        if clause not in stated:
+            raise InputError(f"terms: '{clause}' is no clause of a contract.{nearest(clause, stated)}")
+        whole = isinstance(value, int) and not isinstance(value, bool) and clause != "below_msr_members"
+        stated[clause] = float(value) if whole else value
+    if stated["loss_method"] != "fixed" and "loss_rate" not in clauses:
+        stated["loss_rate"] = None
+    if stated["quality_method"] != "ladder" and "quality_ladder" not in clauses:
+        stated["quality_ladder"] = ()
+    try:
+        return Terms(**stated | ({} if name is None else {"name": name}))
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]
+        words = ", ".join(f"{clause} = {value}" for clause, value in clauses.items())
+        raise InputError(f"terms '{terms.name}' with {words}: {said['msg'].removeprefix('Value error, ')}") from None

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from acomodel.exhibit import Exhibit
 from acomodel.outlook.characteristic import Cells, Part
@@ -44,6 +43,8 @@ def normal(ratio: SpendingRatio, at: np.ndarray, side: Side) -> np.ndarray:
     ----------
     .. [1] CMS-1345-P, 2011: minimum savings rates from the normal distribution.
     """
+    from scipy.special import ndtr
+
     counts = [sum(p.count * (p.scale * p.cells.sd) ** 2 for p in ratio.parts(float(r))) for r in at.ravel()]
     sd = np.sqrt(np.reshape(counts, at.shape) / ratio.total**2 + ratio.noise.shock_sd**2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,6 +108,8 @@ def tail(parts: Sequence[Part], x: np.ndarray, side: Side) -> np.ndarray:
     .. [1] Lugannani, R. and Rice, S., "Saddle point approximation for the distribution of the sum of independent
        random variables," Advances in Applied Probability 12, 1980, pp. 475-490.
     """
+    from scipy.special import ndtr
+
     y = np.asarray(x, dtype=float).ravel()
     nodes = [(p.scale * n, w, p.count) for p in parts if p.count and p.cells.sd for n, w in [_nodes(p.cells)]]
     sd = math.sqrt(sum(p.count * (p.scale * p.cells.sd) ** 2 for p in parts))

@@ -14,8 +14,8 @@ from acomodel.outlook.costs import CostDistribution, cost_distribution
 
 COSTS = ("annual_cost", "annual_costs", "annual_claims", "cost", "costs", "allowed", "paid")
 """Names that the column of costs may have."""
-OPTIONAL = {"members": "counts", "months": "months", "stratum": "strata", "enrollment_type": "strata"}
-"""Other columns that count, and what they are to `cost_distribution`."""
+OPTIONAL = {"members": "members", "months": "months", "stratum": "stratum", "enrollment_type": "stratum"}
+"""Other columns that count, and their names in a table of costs."""
 IGNORED = ("member_id", "year")
 
 
@@ -41,20 +41,59 @@ def read_costs(path: Path, *, truncate: float | None = None) -> CostDistribution
     InputError
         The file cannot be read, no column is one of costs, or a cell is not a number.
     """
-    table = _table(path)
+    table = cost_table(path)
     try:
-        if set(COLUMNS) <= set(table):
-            kinds = {name: _numbers(path, table, name) for name in COLUMNS[1:]}
-            frame = pd.DataFrame({"kind": table["kind"].astype(str), **kinds})
-            return cost_distribution(Claimants.from_frame(frame), truncate=truncate)
-        column = _column_of_costs(path, table)
-        given: dict[str, Any] = {}
-        for name, role in OPTIONAL.items():
-            if name in table and role not in given and name != column:
-                given[role] = table[name] if role == "strata" else _numbers(path, table, name)
-        return cost_distribution(_numbers(path, table, column), truncate=truncate, **given)
+        return costs_of(table, truncate=truncate)
     except InputError as error:
-        raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
+
+
+def cost_table(path: Path) -> pd.DataFrame:
+    """
+    Costs of a file as a table of values, equal ones together and in order, without what names a member.
+
+    Parameters
+    ----------
+    path : Path
+        As for `read_costs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `annual_cost` [$] and `members` with `months` and `stratum` where the file has them; or the table of a
+        distribution of claims as it is.
+
+    Raises
+    ------
+    InputError
+        As `read_costs`.
+    """
+    table = _table(path)
+    if set(COLUMNS) <= set(table):
+        kinds = {name: _numbers(path, table, name) for name in COLUMNS[1:]}
+        return pd.DataFrame({"kind": table["kind"].astype(str), **kinds})
+    column = _column_of_costs(path, table)
+    given: dict[str, Any] = {"annual_cost": _numbers(path, table, column)}
+    for name, role in OPTIONAL.items():
+        if name in table and role not in given and name != column:
+            given[role] = table[name].astype(str) if role == "stratum" else _numbers(path, table, name)
+    frame = pd.DataFrame({"members": 1.0, **given})
+    if (frame["members"] < 0).any() or not frame["members"].sum() > 0:
+        raise InputError(f"{path}: members are {frame['members'].min():g}; counts, some above zero, are wanted.")
+    return frame.groupby([name for name in frame if name != "members"], as_index=False)["members"].sum()
+
+
+def costs_of(table: pd.DataFrame, *, truncate: float | None = None) -> CostDistribution:
+    """Distribution of the costs of a table made by `cost_table`."""
+    if "kind" in table:
+        return cost_distribution(Claimants.from_frame(table), truncate=truncate)
+    return cost_distribution(
+        table["annual_cost"],
+        counts=table["members"],
+        months=table.get("months"),
+        strata=table.get("stratum"),
+        truncate=truncate,
+    )
 
 
 def _table(path: Path) -> pd.DataFrame:

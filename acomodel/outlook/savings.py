@@ -96,7 +96,7 @@ class SavingsDistribution(Shown):
             raise InputError("savings: nothing is left to chance, so that the savings rate has no density")
         h, x = self.sd / 20, np.asarray(rate, dtype=float)
         near, far = (self.cdf(x + k * h) - self.cdf(x - k * h) for k in (1, 2))
-        return _shaped(np.maximum((8 * np.asarray(near) - np.asarray(far)) / (12 * h), 0.0), rate)
+        return _shaped(np.atleast_1d(np.maximum((8 * np.asarray(near) - np.asarray(far)) / (12 * h), 0.0)), rate)
 
     def quantile(self, chance: Numeric) -> Numeric:
         """

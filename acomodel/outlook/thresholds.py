@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from acomodel.exhibit import Exhibit
 from acomodel.inputs import InputError
@@ -171,6 +170,8 @@ def msr_confidence(annual_costs: Any, members: Sequence[int], *, truncate: float
     >>> frame["table_confidence"].round(3).tolist()
     [0.9, 0.95]
     """
+    from scipy.special import ndtr
+
     rates = np.asarray(minimum_savings_rate(np.asarray(members, dtype=float)))
     if np.isnan(rates).any():
         raise InputError(f"threshold: {min(members):,} members; the table wants at least 100")
