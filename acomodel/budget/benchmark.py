@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field
@@ -52,7 +53,7 @@ class Benchmark(Shown):
     steps: pd.DataFrame
     pmpm: float
     member_months: float
-    rounding: str = "none"
+    rounding: Literal["none", "printed"] = "none"
 
     @property
     def total(self) -> float:
@@ -130,17 +131,77 @@ def projected_benchmark(
     """
     factors = {"Age/sex (risk) adjustment": risk_ratio, "Large-claim adjustment": large_claim_factor}
     factors |= {f"Trend to {year}": factor for year, factor in trend_factors.items()}
-    for name, value in {base_label: baseline_pmpm, **factors}.items():
-        if not value > 0:
-            raise InputError(f"benchmark: {name} is {value:g}; above zero is wanted")
     rows = [(base_label, float("nan"), baseline_pmpm, baseline_pmpm)]
     level = baseline_pmpm
-    for name, factor in factors.items():
-        after = round(level * factor, 2) if rounding == "printed" else level * factor
-        rows.append((name, factor, after - level, after))
-        level = after
+    for name, after in zip(factors, benchmark_levels(baseline_pmpm, factors, rounding, base_label), strict=True):
+        rows.append((name, factors[name], float(after) - level, float(after)))
+        level = float(after)
     steps = pd.DataFrame(rows, columns=["step", "factor", "change", "pmpm"]).set_index("step")
     return Benchmark(steps, level, member_months, rounding)
+
+
+def benchmark_levels(
+    baseline_pmpm: Numeric,
+    factors: Mapping[str, Numeric],
+    rounding: Literal["none", "printed"] = "none",
+    base_label: str = "Baseline",
+) -> list[Numeric]:
+    """
+    Levels of a projected benchmark after each of its factors, for one set of figures or for many.
+
+    Parameters
+    ----------
+    baseline_pmpm : numeric
+        Allowed claims of the baseline; above zero. [$ PMPM]
+    factors : mapping of str to numeric
+        Step to factor, in the order applied; above zero. [factor]
+    rounding : {"none", "printed"}
+        Whether PMPM is rounded to cents after each step.
+    base_label : str
+        Name of the baseline in a message.
+
+    Returns
+    -------
+    list of numeric
+        The last is the benchmark. [$ PMPM]
+
+    Raises
+    ------
+    InputError
+        A baseline or factor that is not above zero.
+
+    Examples
+    --------
+    >>> benchmark_levels(100.0, {"risk": np.array([1.0, 1.1]), "trend": 1.05})[-1].round(2).tolist()
+    [105.0, 115.5]
+    """
+    for name, value in {base_label: baseline_pmpm, **factors}.items():
+        if not (np.asarray(value) > 0).all():
+            raise InputError(f"benchmark: {name} is {np.min(value):g}; above zero is wanted")
+    levels, level = [], baseline_pmpm
+    for factor in factors.values():
+        level = rounded(level * factor, 2) if rounding == "printed" else level * factor
+        levels.append(level)
+    return levels
+
+
+def rounded(value: Numeric, places: int) -> Numeric:
+    """
+    Value rounded as one rounds a printed figure, each of an array as it would be alone.
+
+    Examples
+    --------
+    >>> rounded(2.675, 2), rounded(np.array([2.675, 2.665]), 2).tolist()
+    (2.67, [2.67, 2.67])
+    """
+    if np.ndim(value) == 0:
+        return round(float(value), places)
+    each = np.asarray(value, dtype=float)
+    scaled = each * 10.0**places
+    found = np.rint(scaled) / 10.0**places
+    near = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6
+    found[near] = [round(x, places) for x in each[near].tolist()]
+    return found
 
 
 def target(benchmark: Numeric, threshold: Numeric) -> Numeric:

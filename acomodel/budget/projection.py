@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from acomodel.budget.trend import TrendRule
 from acomodel.inputs import InputError
+from acomodel.rates import Numeric
 
 Rate = Annotated[float, Field(gt=-0.5, lt=1)]
 
@@ -198,25 +200,67 @@ def project(baseline: pd.DataFrame, trends: pd.DataFrame, *, adjustment: float =
     >>> project(base, trends)["allowed_pmpm"].round(2).tolist()
     [29.99, 32.28]
     """
+    parts = {}
+    for year, step in _years(baseline, trends, adjustment):
+        columns = {name: np.ravel(values) for name, values in step.items()}
+        parts[year] = pd.DataFrame(columns, index=baseline.index)
+    return pd.concat(parts, names=["year", "service_category"])
+
+
+def projected_totals(baseline: pd.DataFrame, trends: pd.DataFrame, *, adjustment: Numeric = 0.0) -> dict[int, Numeric]:
+    """
+    Projected allowed PMPM of all categories together, for one adjustment or for many.
+
+    Parameters
+    ----------
+    baseline, trends : pandas.DataFrame
+        As for `project`, whose years these are.
+    adjustment : numeric
+        Points added to each year's combined trend. [share]
+
+    Returns
+    -------
+    dict of int to numeric
+        Year to allowed PMPM, of the shape of the adjustment; unknown categories count nothing. [$ PMPM]
+
+    Raises
+    ------
+    InputError
+        As `project`.
+
+    Examples
+    --------
+    >>> base = pd.DataFrame({"unit_cost": [10.0], "utilization_pmpm": [10.0], "allowed_pmpm": [100.0]}, index=["Lab"])
+    >>> trends = uniform_trend([0.05], [2009], ["Lab"])
+    >>> projected_totals(base, trends, adjustment=np.array([0.0, 0.01]))[2009].round(2).tolist()
+    [105.0, 106.0]
+    """
+    totals: dict[int, Numeric] = {}
+    for year, step in _years(baseline, trends, adjustment):
+        total = reduce(np.add, np.where(np.isnan(step["allowed_pmpm"]), 0.0, step["allowed_pmpm"]))
+        totals[int(year)] = total if np.ndim(total) else float(total)
+    return totals
+
+
+def _years(
+    baseline: pd.DataFrame, trends: pd.DataFrame, adjustment: Numeric
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Each year of a projection: arrays of categories by the shape of the adjustment."""
     years = sorted(trends.index.get_level_values(0).unique())
     if years != list(range(years[0], years[-1] + 1)):
         raise InputError(f"trend: the years are not consecutive: {', '.join(map(str, years))}")
-    current = baseline[["unit_cost", "utilization_pmpm", "allowed_pmpm"]]
-    parts = []
+    points = np.asarray(adjustment, dtype=float)
+    down = (len(baseline), *[1] * points.ndim)
+    names = ["unit_cost", "utilization_pmpm", "allowed_pmpm"]
+    price, services, allowed = (baseline[name].to_numpy(dtype=float).reshape(down) for name in names)
     for year in years:
         factors = trends.loc[year].reindex(baseline.index)
         if factors["cost_trend"].isna().any() or factors["utilization_trend"].isna().any():
             category = factors.index[factors.isna().any(axis=1)][0]
             raise InputError(f"trend: no factors for '{category}' in {year}")
-        cost = factors["cost_trend"] + adjustment / factors["utilization_trend"]
-        current = pd.DataFrame(
-            {
-                "cost_trend": cost,
-                "utilization_trend": factors["utilization_trend"],
-                "unit_cost": current["unit_cost"] * cost,
-                "utilization_pmpm": current["utilization_pmpm"] * factors["utilization_trend"],
-                "allowed_pmpm": current["allowed_pmpm"] * cost * factors["utilization_trend"],
-            }
-        )
-        parts.append(pd.concat({year: current}, names=["year", "service_category"]))
-    return pd.concat(parts)
+        use = factors["utilization_trend"].to_numpy(dtype=float).reshape(down)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cost = factors["cost_trend"].to_numpy(dtype=float).reshape(down) + points / use
+        price, services, allowed = price * cost, services * use, allowed * cost * use
+        step = {"cost_trend": cost, "utilization_trend": use, "unit_cost": price}
+        yield year, step | {"utilization_pmpm": services, "allowed_pmpm": allowed}

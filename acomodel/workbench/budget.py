@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from acomodel.budget.benchmark import Benchmark, projected_benchmark
-from acomodel.budget.projection import blend, project, uniform_trend
+from acomodel.budget.benchmark import Benchmark, benchmark_levels, projected_benchmark, rounded
+from acomodel.budget.projection import blend, project, projected_totals, uniform_trend
 from acomodel.budget.truncation import large_claim_factor
 from acomodel.inputs import InputError
+from acomodel.rates import Numeric
 from acomodel.workbench.adjustments import (
     RiskChange,
     applied_ratio,
@@ -88,10 +90,21 @@ def make_budget(scenario: Scenario, tables: Tables) -> Budget | None:
     notes += _large_claim_notes(scenario, tables) + remarks(scenario, tables, risk)
     months = tables.exposure(scenario)
     assert months is not None
-    both = [
-        _chain(scenario, months, baseline, base_year, projection, risk, removed, rounded)
-        for rounded in (scenario.benchmark.rounding == "printed", False)
-    ]
+    totals = projected_totals(baseline, trends, adjustment=scenario.trend.adjustment)
+    both = []
+    for printed in (scenario.benchmark.rounding == "printed", False):
+        ratio = applied_ratio(scenario, risk, printed=printed)
+        level, factors = _factors(scenario, baseline, totals, ratio, removed, printed)
+        made = projected_benchmark(
+            float(level),
+            risk_ratio=float(factors.pop("risk")),
+            large_claim_factor=float(factors.pop("large claims")),
+            trend_factors={int(year): float(factor) for year, factor in factors.items()},
+            member_months=months,
+            base_label=f"Allowed claims {base_year}",
+            rounding="printed" if printed else "none",
+        )
+        both.append(made)
     return Budget(
         report,
         fitted.history,
@@ -123,45 +136,69 @@ def _large_claim_notes(scenario: Scenario, tables: Tables) -> list[str]:
     return notes
 
 
-def _chain(
+def _factors(
     scenario: Scenario,
-    member_months: float,
     baseline: pd.DataFrame,
-    base_year: int,
-    projection: pd.DataFrame,
-    risk: RiskChange | None,
+    totals: Mapping[int, Numeric],
+    ratio: Numeric,
     removed: float | None,
     printed: bool,
-) -> Benchmark:
-    """Benchmark with or without the rounding of printed exhibits."""
-    assert scenario.benchmark is not None
+) -> tuple[float, dict[str, Numeric]]:
+    """Baseline PMPM and the factors of a benchmark, rounded as printed or not; for one projection or for many."""
 
-    def rounded(value: float, places: int) -> float:
-        return round(value, places) if printed else value
+    def kept(value: Numeric, places: int) -> Numeric:
+        return rounded(value, places) if printed else value
 
-    ratio = applied_ratio(scenario, risk, printed=printed)
-    factor = 1.0
+    factor: Numeric = 1.0
     if scenario.large_claims is not None and scenario.large_claims.factor is not None:
         factor = scenario.large_claims.factor
     elif removed is not None:
         months = baseline["member_months"].dropna()
         if months.empty:
-            raise InputError(f"experience: {base_year} has no member months, which the large-claim adjustment needs")
+            raise InputError("experience: the baseline has no member months, which the large-claim adjustment needs")
         allowed = float((baseline["allowed_pmpm"] * baseline["member_months"].fillna(months.max())).sum())
-        factor = rounded(float(large_claim_factor(allowed, removed)), 3)
-    level = rounded(float(baseline["allowed_pmpm"].sum()), 2)
-    totals = projection.groupby("year")["allowed_pmpm"].sum()
-    steps = {int(y): rounded(float(v), 2) for y, v in totals.items()}
+        factor = kept(float(large_claim_factor(allowed, removed)), 3)
+    level = float(kept(float(baseline["allowed_pmpm"].sum()), 2))
+    steps = {year: kept(total, 2) for year, total in totals.items()}
     before = dict(zip(steps, [level, *list(steps.values())[:-1]], strict=True))
-    return projected_benchmark(
-        level,
-        risk_ratio=ratio,
-        large_claim_factor=factor,
-        trend_factors={year: value / before[year] for year, value in steps.items()},
-        member_months=member_months,
-        base_label=f"Allowed claims {base_year}",
-        rounding="printed" if printed else "none",
-    )
+    trends = {str(year): value / before[year] for year, value in steps.items()}
+    return level, {"risk": ratio, "large claims": factor, **trends}
+
+
+def benchmarks_at(
+    scenario: Scenario, budget: Budget, *, trend: np.ndarray | float, risk: np.ndarray | float
+) -> np.ndarray:
+    """
+    Benchmarks of a scenario's budget at many values of its two what-ifs, everything else as it is.
+
+    Parameters
+    ----------
+    scenario, budget
+        A scenario and its budget.
+    trend : array-like
+        Values of `trend.adjustment`. [share]
+    risk : array-like
+        Values of `risk.adjustment`; without effect where no risk is adjusted. [share]
+
+    Returns
+    -------
+    numpy.ndarray
+        Benchmark, rounded as the contract rounds it. [$ PMPM]
+
+    Raises
+    ------
+    InputError
+        A trend or risk at which a step is not above zero.
+    """
+    at, counted = (np.atleast_1d(a) for a in np.broadcast_arrays(np.asarray(trend, float), np.asarray(risk, float)))
+    baseline, rounding = budget.report.loc[budget.base_year], budget.benchmark.rounding
+    totals = projected_totals(baseline, budget.trends, adjustment=at)
+    ratio: Numeric = np.ones(at.shape)
+    if scenario.risk is not None:
+        as_it_is = replace(scenario, risk=replace(scenario.risk, adjustment=0.0))
+        ratio = applied_ratio(as_it_is, budget.risk, printed=rounding == "printed") * (1 + counted)
+    level, factors = _factors(scenario, baseline, totals, ratio, budget.removed, rounding == "printed")
+    return np.asarray(benchmark_levels(level, factors, rounding)[-1])
 
 
 def _trends(
