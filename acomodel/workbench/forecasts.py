@@ -1,0 +1,271 @@
+"""Forecast of a contract year that its claims tell of: what was to be expected month after month, against what came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from acomodel.contract.terms import Terms
+from acomodel.exhibit import Exhibit, Shown, show
+from acomodel.outlook.forecast_path import ForecastPath, forecast_path
+from acomodel.outlook.scoring import crps, pit
+from acomodel.workbench.adjustments import listed_claims, threshold
+from acomodel.workbench.claims import Claims, payments_of
+from acomodel.workbench.model import Run
+from acomodel.workbench.plots import BLUE, GREY, ORANGE, axes_of, nothing
+from acomodel.workbench.years import given, months_of
+
+LEVEL = 0.9
+"""Chance with which an interval holds the year. [share]"""
+BANDS = (0.05, 0.25, 0.75, 0.95)
+"""Quantiles between which the picture is shaded."""
+NONE = "The claims tell of no month of the contract year, so that there is nothing to forecast it from."
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecasts(Shown):
+    """
+    Forecasts of the contract year of a run by the month they were seen at, as the contract counts spending.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    path : ForecastPath
+        Spending of the year, large claims left out where the contract does.
+    terms : Terms
+        Contract of the year.
+    clauses : dict
+        What the year hands to `settle` beside benchmark and spending.
+    benchmark_pmpm : float
+        Benchmark of the year. [$ PMPM]
+    member_months : float
+        Exposure of the year as the run has it. [member months]
+    removed : dict of int to float
+        Share of the claims of each calendar year that lies above the threshold of large claims. [share]
+    """
+
+    run: Run
+    path: ForecastPath
+    terms: Terms
+    clauses: dict[str, Any]
+    benchmark_pmpm: float
+    member_months: float
+    removed: dict[int, float]
+
+    @property
+    def actual(self) -> float:
+        """Spending of the year as the run has it. [$]"""
+        return float(self.run.headline()["actual"])
+
+    @property
+    def payment(self) -> float:
+        """Payment of the year as the run has it. [$]"""
+        return float(self.run.headline()["payment"])
+
+    def payments(self) -> pd.DataFrame:
+        """Settlement by the month it was forecast at; see `ForecastPath.payments`."""
+        return self.path.payments(self.terms, benchmark_pmpm=self.benchmark_pmpm, **self.clauses)
+
+    def to_frame(self) -> pd.DataFrame:
+        """
+        Spending and settlement by the month they were forecast at.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index `as_of`; `reported`, `completed`, `expected`, `low`, `high`, `benchmark`, expected `payment` [$],
+            chances `earned` and `owed` [share].
+        """
+        spent = self.path.to_frame(((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        spent = spent.set_axis(["exposure", "reported", "completed", "expected", "sd", "low", "high"], axis=1)
+        paid = self.payments().rename(columns={"expected": "payment"})
+        return spent.drop(columns=["exposure", "sd"]).join(paid[["benchmark", "payment", "earned", "owed"]])
+
+    def exhibit(self) -> Exhibit:
+        """Spending and settlement by the month they were forecast at, and the run's own beneath."""
+        table = self.to_frame()
+        table.index = pd.Index([str(month) for month in table.index], name="Seen at the end of")
+        head = self.run.headline()
+        now = {"reported": table["reported"].iloc[-1], "completed": head["actual"], "expected": head["actual"]}
+        now |= {"benchmark": head["benchmark"], "payment": head["payment"]}
+        table.loc["This run"] = pd.Series({name: float(value) for name, value in now.items()}).reindex(table.columns)
+        names = {
+            "reported": "Reported",
+            "completed": "Completed",
+            "expected": "Year expected",
+            "low": "Low",
+            "high": "High",
+            "benchmark": "Benchmark",
+            "payment": "Expected payment",
+            "earned": "Chance of payment",
+            "owed": "Chance of loss",
+        }
+        formats = {words: "%" if name in ("earned", "owed") else "$" for name, words in names.items()}
+        title = f"{self.path.year} as it was to be expected, month after month"
+        return Exhibit(title, table.rename(columns=names), formats, self._note())
+
+    def _note(self) -> str:
+        """What the forecasts rest on."""
+        year = self.path.year
+        said = (
+            f"Reported and completed: months of {year} until then. Low and high: {LEVEL:.0%} interval of the year's "
+            "spending. Exposure to come is taken as that of the last month; who is attributed, and the benchmark of "
+            f"{show(self.benchmark_pmpm, '$.')} PMPM, are those of this run."
+        )
+        if any(self.removed.values()):
+            before = [share for y, share in self.removed.items() if y < year]
+            said += (
+                " Large claims are left out as each year's share of claims, from its months in proportion: "
+                f"{self.removed[year]:.1%} of {year}, which was not known then, and {np.mean(before):.1%} of the years "
+                "before."
+            )
+        return said
+
+
+@lru_cache(maxsize=2)
+def path(run: Run) -> Forecasts | None:
+    """
+    Forecasts of the contract year as they were to be made at the end of each of its months and of its run-off.
+
+    Parameters
+    ----------
+    run : Run
+        A run whose contract year the claims tell of.
+
+    Returns
+    -------
+    Forecasts or None
+        None where the claims hold no month of the contract year or none before it, where its spending is stated, or
+        where nothing tells what was paid when.
+
+    Examples
+    --------
+    >>> import acomodel
+    >>> path(acomodel.run("scenarios/hackensack-2014.toml")) is None
+    True
+    """
+    claims, position = run.tables.claims, run.scenario.headline()
+    year = run.scenario.years[position]
+    if claims is None or claims.completion.rule.method == "none" or claims.completion.rule.paid_through is None:
+        return None
+    if year.actual is not None or year.actual_pmpm is not None or year.performance_year not in claims.actuals.index:
+        return None
+    exposure = claims.completion.exposure
+    contract = int(year.performance_year)
+    payments = payments_of(claims.study)
+    incurred = payments.loc[payments["incurred_month"].isin(exposure.index[exposure > 0]), "incurred_month"].dt.year
+    if not (incurred == contract).any() or not (incurred < contract).any():
+        return None
+    removed = _removed(run, claims)
+    undated = claims.study.experience.undated()
+    found = forecast_path(
+        payments,
+        exposure,
+        contract,
+        rule=claims.completion.rule,
+        kept={y: 1 - share for y, share in removed.items()},
+        added=undated.groupby("month")["allowed"].sum() if len(undated) else None,
+    )
+    months = months_of(run.scenario, run.tables, position)
+    if not months or not found.forecasts:
+        return None
+    pmpm = float(run.headline()["benchmark"]) / months
+    clauses = given(run.scenario, run.tables, position)
+    counted = found.scaled(1 + year.actual_adjustment)
+    return Forecasts(run, counted, run.terms[position], clauses, pmpm, months, removed)
+
+
+def _removed(run: Run, claims: Claims) -> dict[int, float]:
+    """Share of each year's claims above the threshold of large claims; zeros where none are left out."""
+    wanted, base = run.scenario.large_claims, None if run.budget is None else run.budget.base_year
+    years = [int(year) for year in claims.actuals.index]
+    if wanted is None or base is None or listed_claims(run.scenario, run.tables) is None:
+        return dict.fromkeys(years, 0.0)
+    amount = threshold(run.scenario, run.tables, base)
+    allowed = claims.actuals["allowed"]
+    return {y: claims.excess(y, amount, prorate=wanted.prorated) / float(allowed[y]) for y in years}
+
+
+def table(run: Run) -> Exhibit | None:
+    """By the month it was seen at: claims reported and completed, the year expected, its interval, the settlement."""
+    found = path(run)
+    return None if found is None else found.exhibit()
+
+
+def score(run: Run) -> Exhibit | None:
+    """How the forecasts fared against what the run says now: error, score, and where in the forecast it lay."""
+    found = path(run)
+    if found is None:
+        return None
+    exposure = found.path.to_frame()["exposure"].to_numpy()
+    draws, actual = found.path.draws() / exposure[:, None], found.actual / found.member_months
+    now = np.full(len(draws), actual)
+    share = pit(draws, now)
+    frame = pd.DataFrame(
+        {
+            "Error of the mean": draws.mean(axis=1) / actual - 1,
+            "Standard deviation": draws.std(axis=1) / actual,
+            "Score (CRPS)": crps(draws, now) / actual,
+            "Chance of less": share,
+            f"In the {LEVEL:.0%} interval": (share >= (1 - LEVEL) / 2) & (share <= (1 + LEVEL) / 2),
+        },
+        index=pd.Index([str(f.as_of) for f in found.path.forecasts], name="Seen at the end of"),
+    )
+    formats = dict.fromkeys(frame.columns[:3], "%.") | {"Chance of less": "%"}
+    note = (
+        f"Against {show(actual, '$.')} PMPM, the year's spending in this run, and in shares of it. One year is one "
+        "outcome: forecasts of its months err together."
+    )
+    return Exhibit(f"Forecasts of {found.path.year} against what came", frame, formats, note)
+
+
+def fan(run: Run, ax: Axes | None = None) -> Axes:
+    """Fan of the year's spending PMPM by the month it was forecast at, benchmark, and what the run says now."""
+    ax = axes_of(ax)
+    found = path(run)
+    if found is None:
+        return nothing(ax, NONE)
+    frame = found.path.to_frame(BANDS)
+    _bands(ax, frame[["expected", *BANDS]].div(frame["exposure"], axis=0), found.actual / found.member_months)
+    ax.axhline(found.benchmark_pmpm, color=GREY, lw=1.2, ls="--", label="benchmark")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"${v:,.0f}"))
+    ax.set_ylabel("spending of the year, $ PMPM")
+    ax.set_title(f"Spending of {found.path.year}, as it was to be expected")
+    ax.legend(frameon=False, fontsize=8.5, loc="best")
+    return ax
+
+
+def payment_fan(run: Run, ax: Axes | None = None) -> Axes:
+    """Fan of the payment by the month it was forecast at, and what the run says now."""
+    ax = axes_of(ax)
+    found = path(run)
+    if found is None:
+        return nothing(ax, NONE)
+    frame = found.path.payments(found.terms, BANDS, benchmark_pmpm=found.benchmark_pmpm, **found.clauses)
+    frame = frame[["expected", *BANDS]]
+    scale, unit = (1e6, "$ million") if frame.abs().to_numpy().max() >= 2e6 else (1e3, "$ thousand")
+    _bands(ax, frame / scale, found.payment / scale)
+    ax.axhline(0, color=GREY, lw=0.8)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}".replace("-", "−")))
+    ax.set_ylabel(f"payment to the ACO, {unit}")
+    ax.set_title(f"Payment of {found.path.year}, as it was to be expected")
+    ax.legend(frameon=False, fontsize=8.5, loc="best")
+    return ax
+
+
+def _bands(ax: Axes, frame: pd.DataFrame, now: float) -> None:
+    """Shaded bands of quantiles by month, the mean, and the latest as a line."""
+    at = np.arange(len(frame))
+    for low, high, shade in ((BANDS[0], BANDS[-1], 0.18), (BANDS[1], BANDS[-2], 0.32)):
+        ax.fill_between(at, frame[low], frame[high], color=BLUE, alpha=shade, lw=0, label=f"{high - low:.0%} interval")
+    ax.plot(at, frame["expected"], "o-", color=BLUE, lw=1.4, ms=3, label="expected")
+    ax.axhline(now, color=ORANGE, lw=1.4, label="this run")
+    ax.set_xticks(at, [month.strftime("%b" if month.month > 1 else "%b\n%Y") for month in frame.index])
+    ax.set_xlabel("seen at the end of")
