@@ -184,6 +184,9 @@ def check(scenario: Path) -> None:
         for item in result.record.assumptions:
             if item.basis == "judgment" and not item.note:
                 click.echo(f"note: {item.source}")
+    if result.outlook is not None and result.negotiation is not None:
+        look = result.outlook
+        click.echo(f"outlook: {look.members:,} members, {look.source}, coefficient of variation {look.costs.cv:.2f}")
     unsourced = [a for a in result.assumptions if a.source == "not stated"]
     for item in unsourced:
         click.echo(f"no source in [basis]: {item.note.removeprefix('setting ')} ({item.name})")

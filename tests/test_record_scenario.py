@@ -22,7 +22,14 @@ from acomodel.budget.mssp.record import HistoricalSettings, benchmark_of_record
 from acomodel.budget.mssp.steps import TYPES
 from acomodel.budget.mssp.updates import blended_update, national_update
 from acomodel.cli import main
-from acomodel.workbench import disclosures, exhibits, plots, record_exhibits, risk_exhibits
+from acomodel.workbench import (
+    disclosures,
+    exhibits,
+    plots,
+    record_exhibits,
+    risk_exhibits,
+    sensitivity_exhibits,
+)
 from acomodel.workbench.report import results_text
 
 NAME, ACO = "mssp-historical", "A76261"
@@ -266,7 +273,9 @@ def test_what_if_moves_benchmark_pmpm_in_sweeps_and_sensitivities(scenario):
     tornado = result.one_way("benchmark_pmpm")
     assert tornado.base == result.record.pmpm
     assert tornado.table.loc["Historical benchmark, ± 1 %", "at_high"] == pytest.approx(1.01 * result.record.pmpm)
-    assert list(exhibits.one_way(result, "benchmark_pmpm").to_frame().index) == ["Historical benchmark, ± 1 %"]
+    assert list(sensitivity_exhibits.one_way(result, "benchmark_pmpm").to_frame().index) == [
+        "Historical benchmark, ± 1 %"
+    ]
     assert not [label for label in result.one_way().table.index if label == "Benchmark, ± 1 %"]
     assert result.two_way().index.name == "historical.adjustment"
 

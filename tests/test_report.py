@@ -17,7 +17,7 @@ from conftest import ROOT, SCENARIOS
 from acomodel import InputError, change, load_scenario, propose, render, run
 from acomodel.workbench import exhibits, plots, report
 
-CHAPTERS = ["proposal", "budget", "settlement", "sensitivity"]
+CHAPTERS = ["proposal", "budget", "settlement", "sensitivity", "chance", "negotiation"]
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def test_pages_show_figures_and_no_code(folder):
         "low and the high value",
     ):
         assert chart in proposal
-    assert proposal.count("<svg") == 5
-    assert len(re.findall(r"role=.img.", proposal)) == len(re.findall(r"<div aria-label=.[A-Z]", proposal)) == 5
+    assert proposal.count("<svg") == 10
+    assert len(re.findall(r"role=.img.", proposal)) == len(re.findall(r"<div aria-label=.[A-Z]", proposal)) == 10
 
 
 def test_pages_need_no_network(folder):
@@ -153,7 +153,9 @@ def test_a_failing_notebook_leaves_nothing_and_keeps_the_report_before(folder, t
     spoiled = tmp_path / "notebooks"
     shutil.copytree(ROOT / "notebooks", spoiled)
     path = spoiled / "6-sensitivity.ipynb"
-    path.write_text(path.read_text(encoding="utf-8").replace("exhibits.two_way(run)", "1 / 0"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("sensitivity_exhibits.two_way(run)", "1 / 0"), encoding="utf-8"
+    )
     monkeypatch.setattr(report, "notebooks_folder", lambda: spoiled)
     target = tmp_path / "kept"
     shutil.copytree(folder, target)

@@ -19,6 +19,8 @@ _NOT_ASSUMED = (
     "report.",
     "sensitivity.",
     "outcomes.",
+    "outlook.",
+    "negotiation.",
     "claims.tables",
     "claims.engine",
     "claims.compare",

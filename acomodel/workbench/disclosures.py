@@ -28,7 +28,7 @@ def _with_unit(item: Assumption) -> str:
     if isinstance(item.value, str):
         return item.value.replace("_", " ")
     if item.unit.startswith("share"):
-        return f"{100 * item.value:.10g}%{item.unit.removeprefix('share')}"
+        return f"{100 * item.value:.6g}%{item.unit.removeprefix('share')}"
     if item.unit.endswith("year") or item.unit in ("factor", "method", ""):
         return f"{item.value:.0f}" if item.unit.endswith("year") else f"{item.value:,.6g}"
     unit = item.unit.removeprefix("$").strip()
@@ -75,8 +75,13 @@ def disclosures(run: Run) -> Exhibit:
             else ""
         )
         + "settlement by the terms listed. Formulas and their sources stand in the package's docstrings.",
-        "Uncertainty": "Payments move with every assumption; see the sensitivities. Random variation of claims is not "
-        "quantified in this report.",
+        "Uncertainty": "Payments move with every assumption; see the sensitivities. "
+        + (
+            "Random variation of claims is not quantified, for the number of members is not known."
+            if run.outlook is None
+            else f"Random variation of claims is worked out from {run.outlook.source}; the other causes are as large "
+            "as the assumptions say, and nothing but these is in the simulated years."
+        ),
         "Limits on use": " ".join(
             part
             for part in (

@@ -11,10 +11,10 @@ import pandas as pd
 from acomodel.budget.trend import WORDS, trend_study
 from acomodel.contract.mssp import ProgramTerms
 from acomodel.exhibit import Exhibit, show, suppress_small_cells
-from acomodel.outlook.sensitivity import OneWay
 from acomodel.programs import Rules
 from acomodel.workbench.adjustments import threshold
 from acomodel.workbench.model import Run
+from acomodel.workbench.outlook import Outlook
 from acomodel.workbench.record_exhibits import base_years, growth
 
 NO_BUDGET = "The scenario states its benchmark, so no budget is built here."
@@ -98,11 +98,22 @@ def summary(run: Run) -> Note:
             f"({show(run.record.pmpm, '$.')} PMPM). The historical benchmark is "
             f"{show(run.record.historical.per_capita, '$.')}, from {show(float(start), '$.')} in BY3.",
         )
+    if run.outlook is not None:
+        points.append(_luck(run.outlook))
     others = [y.label for y in scenario.years if y.label != year.label]
     for label in others:
         line = run.lines().loc[label]
         points.append(f"{label}: savings rate {line['savings_rate']:.2%}, payment {_dollars(line['payment'])}.")
     return Note(said + ".", points)
+
+
+def _luck(outlook: Outlook) -> str:
+    """Chance that an ACO that saves nothing earns, and owes."""
+    found = outlook.savings(0.0).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.quality)
+    earned = (
+        f"An ACO of this size that saves nothing would be paid by luck alone with a chance of {found.chance_earned:.1%}"
+    )
+    return f"{earned}, and would owe with one of {found.chance_owed:.1%}." if outlook.terms.two_sided else f"{earned}."
 
 
 def key_figures(run: Run) -> Exhibit:
@@ -362,7 +373,7 @@ def outcomes(run: Run) -> Exhibit:
             "Kept by the payer": frame["savings"] - frame["payment"],
         }
     )
-    table.index = pd.Index([_signed(rate) for rate in frame.index], name="Savings rate")
+    table.index = pd.Index([signed(rate) for rate in frame.index], name="Savings rate")
     formats = dict.fromkeys(("Spending", "Savings (losses)", "Payment", "Kept by the payer"), "$")
     formats |= dict.fromkeys(("Sharing rate applied", "Loss rate applied"), "%.")
     if not run.terms[run.scenario.headline()].two_sided:
@@ -371,43 +382,7 @@ def outcomes(run: Run) -> Exhibit:
     return Exhibit(f"Settlement of {label} at several outcomes", table, formats, note)
 
 
-def one_way(run: Run, line: str = "payment") -> Exhibit | Note:
-    """One figure at the low and the high of each assumption."""
-    if line == "benchmark_pmpm" and run.made is None:
-        return Note(NO_BUDGET)
-    result = run.one_way(line)
-    if line == "benchmark_pmpm":  # what moves spending or the contract does not move the benchmark
-        moving = result.table[result.table["swing"] > 0]
-        return OneWay(result.outcome, result.base, moving).exhibit("$.")
-    return result.exhibit("$")
-
-
-def two_way(run: Run, line: str = "payment") -> Exhibit:
-    """The payment over a grid of two assumptions."""
-    frame = run.two_way(line)
-
-    def label(key: str, value: float) -> str:
-        if key.endswith("adjustment"):
-            return _signed(value)
-        return show(value, "%" if key.endswith(("rate", "score", "msr", "mlr")) else None)
-
-    down, across = str(frame.index.name), str(frame.columns.name)
-    frame.index = pd.Index([label(down, v) for v in frame.index], name=words_for(run, down))
-    frame.columns = [label(across, v) for v in frame.columns]
-    note = f"Down: {words_for(run, down)}. Across: {words_for(run, across)}."
-    return Exhibit("Payment by two assumptions", frame, dict.fromkeys(frame.columns, "$"), note)
-
-
-def _signed(share: float) -> str:
+def signed(share: float) -> str:
     """Share in percent with its sign; zero without."""
     text = f"{share:+.1%}"
     return "0.0%" if float(text.strip("%")) == 0 else text.replace("-", "−")
-
-
-def words_for(run: Run, key: str) -> str:
-    """A setting's key in words, with the year it belongs to."""
-    steps = key.split(".")
-    name = {"actual_adjustment": "change of actual spending", "benchmark_adjustment": "change of the benchmark"}
-    name |= {"adjustment": f"points added to the annual {steps[0]}" if steps[0] == "trend" else f"change of {steps[0]}"}
-    text = name.get(steps[-1], steps[-1].replace("_", " "))
-    return f"{text}, {run.scenario.years[int(steps[1])].label}" if steps[0] == "years" else text

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -24,11 +24,16 @@ from acomodel.contract.settlement import LINES, Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
-from acomodel.outlook.sensitivity import OneWay, one_way, two_way
-from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in, without_large_claims
+from acomodel.outlook.sensitivity import BreakEven, OneWay, one_way, two_way
+from acomodel.outlook.sobol import Shapley, Sobol
+from acomodel.workbench.adjustments import removed_in, without_large_claims
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, make_budget
+from acomodel.workbench.chain import break_even_of, sobol_of
+from acomodel.workbench.negotiation import Negotiation
+from acomodel.workbench.outlook import Outlook, outlook_of
 from acomodel.workbench.ranges import default_grid, default_ranges
+from acomodel.workbench.results import results_of
 from acomodel.workbench.scenario import Scenario, change, load_scenario
 from acomodel.workbench.tables import Tables, read_tables, table_files
 from acomodel.workbench.years import check_years, given, months_of, seen_in_claims
@@ -51,8 +56,8 @@ class Run(Shown):
         Contract in force in each year.
     settlement : Settlement
         Every line, one entry for each year.
-    assumptions : tuple of Assumption
-        Every number and choice, with its source.
+    agreed : tuple of Assumption
+        Every number and choice behind the settlement, with its source.
     record : Record or None
         Historical benchmark of the programme; None where there is none.
     """
@@ -62,7 +67,7 @@ class Run(Shown):
     budget: Budget | None
     terms: tuple[Terms, ...]
     settlement: Settlement
-    assumptions: tuple[Assumption, ...]
+    agreed: tuple[Assumption, ...]
     record: Record | None = None
 
     @property
@@ -78,6 +83,27 @@ class Run(Shown):
             if self.budget is None
             else without_large_claims(self.scenario, self.tables, self.budget.base_year)
         )
+
+    @cached_property
+    def outlook(self) -> Outlook | None:
+        """How much of the settlement is luck; None where the number of members is not known."""
+        with faults_named(self.scenario):
+            return outlook_of(self.scenario, self.tables, self.budget, self.terms, self.settlement)
+
+    @cached_property
+    def negotiation(self) -> Negotiation | None:
+        """Contracts on the same futures; None where there is no outlook."""
+        if self.outlook is None:
+            return None
+        made = Negotiation(self.scenario.negotiation, self.outlook, self.budget)
+        with faults_named(self.scenario):
+            made.check()
+        return made
+
+    @cached_property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        """Every number and choice, with its source: those behind the settlement, then those of the outlook."""
+        return self.agreed + (() if self.outlook is None else tuple(self.outlook.assumptions()))
 
     @property
     def labels(self) -> list[str]:
@@ -144,6 +170,51 @@ class Run(Shown):
         """One settlement line over the scenario's grid of two assumptions, or a sensible grid."""
         return two_way(self._evaluator(line), self.scenario.sensitivity.two_way or default_grid(self.scenario))
 
+    def break_even(
+        self,
+        key: str | None = None,
+        line: str = "payment",
+        *,
+        target: float = 0.0,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> BreakEven:
+        """
+        Value of one setting, nearest its base, at which a settlement line starts to be on another side of a target.
+
+        Parameters
+        ----------
+        key : str, optional
+            The setting; by default the trend's what-if, else the historical benchmark's, else that of actual spending.
+        line : str
+            A settlement line, or "benchmark_pmpm".
+        target : float
+            What is looked for. [as the line]
+        low, high : float, optional
+            Range to search; by default ten points to either side of the setting, or a tenth of one above 1.
+
+        Returns
+        -------
+        BreakEven
+        """
+        return break_even_of(self, self._evaluator(line), key, line, target, low, high)
+
+    def sobol(self, line: str = "payment") -> Sobol | Shapley:
+        """
+        Shares of the variance of one settlement line by the uncertain settings, over the ranges of `one_way`.
+
+        Parameters
+        ----------
+        line : str
+            A settlement line, or "benchmark_pmpm".
+
+        Returns
+        -------
+        Sobol or Shapley
+            Sobol indices; Shapley effects where the scenario's sensitivity correlates assumptions.
+        """
+        return sobol_of(self, line)
+
     def _headline_label(self) -> str:
         return self.scenario.years[self.scenario.headline()].label
 
@@ -157,87 +228,7 @@ class Run(Shown):
 
     def results(self) -> dict[str, Any]:
         """Figures as plain numbers and text, ready for JSON; the same scenario gives the same figures."""
-        lines = self.lines()
-        settlements = [
-            {"label": year.label, "performance_year": year.performance_year, "terms": terms.name}
-            | {name: _jsonable(lines[name].iloc[i]) for name in lines}
-            for i, (year, terms) in enumerate(zip(self.scenario.years, self.terms, strict=True))
-        ]
-        figures: dict[str, Any] = {}
-        if self.budget is not None:
-            budget = self.budget
-            figures["baseline"] = {
-                "year": budget.base_year,
-                "allowed_pmpm": float(budget.report.loc[budget.base_year, "allowed_pmpm"].sum()),
-                "report": _records(budget.report),
-                "trends": [] if budget.history is None else _records(budget.history),
-            }
-            figures["risk"] = self._risk(budget)
-            figures["large_claims"] = {"removed": budget.removed}
-            figures["projection"] = _records(budget.projection)
-            figures["benchmark"] = {
-                "year": self.scenario.benchmark.year if self.scenario.benchmark else None,
-                "pmpm": budget.benchmark.pmpm,
-                "total": budget.benchmark.total,
-                "member_months": budget.benchmark.member_months,
-                "rounding": budget.benchmark.rounding,
-                "steps": _records(budget.benchmark.steps),
-                "unrounded_pmpm": budget.unrounded.pmpm,
-                "notes": list(budget.notes),
-            }
-        elif self.record is not None:
-            months = months_of(self.scenario, self.tables, self.scenario.headline())
-            figures["benchmark"] = {
-                "year": self.scenario.historical.year if self.scenario.historical else None,
-                "pmpm": self.record.pmpm,
-                "per_capita": self.record.per_capita,
-                "historical_per_capita": float(self.record.historical.per_capita),
-                "total": self.record.pmpm * months if months else None,
-                "member_months": months,
-                "update": self.record.method,
-                "steps": _records(self.record.summary),
-                "stages": self.record.figures(),
-            }
-        else:
-            head = self.scenario.headline()
-            months = self.scenario.years[head].member_months
-            total = float(lines["benchmark"].iloc[head])
-            figures["benchmark"] = {
-                "year": self.scenario.years[head].performance_year,
-                "pmpm": total / months if months else None,
-                "total": total,
-                "steps": [],
-            }
-        figures["settlement"] = settlements[self.scenario.headline()]
-        figures["settlements"] = settlements
-        figures["outcomes"] = _records(self.outcomes())
-        return {
-            "scenario": {"name": self.scenario.name, "title": self.scenario.title},
-            "results": figures,
-            "assumptions": [
-                {
-                    "name": a.name,
-                    "value": a.value,
-                    "unit": a.unit,
-                    "basis": a.basis,
-                    "source": a.source,
-                    "note": a.note,
-                }
-                for a in self.assumptions
-            ],
-            "manifest": self.manifest(),
-        }
-
-    def _risk(self, budget: Budget) -> dict[str, Any] | None:
-        """Risk of both periods, and what of its change counts."""
-        if self.scenario.risk is None:
-            return None
-        printed = budget.benchmark.rounding == "printed"
-        found = {} if budget.risk is None else dataclasses.asdict(budget.risk)
-        return found | {
-            "measured_ratio": measured_ratio(self.scenario, budget.risk, printed=printed),
-            "applied_ratio": applied_ratio(self.scenario, budget.risk, printed=printed),
-        }
+        return results_of(self)
 
     def manifest(self) -> dict[str, Any]:
         """Versions and data behind the figures."""
@@ -253,17 +244,6 @@ class Run(Shown):
     def exhibit(self) -> Exhibit:
         """Settlement lines of every year."""
         return self.settlement.exhibit(f"Settlement: {self.scenario.title}", self.labels)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _jsonable(v) for k, v in row.items()} for row in frame.reset_index().to_dict("records")]
-
-
-def _jsonable(value: Any) -> Any:
-    """Plain number, text or null: not-a-number and infinity have no place in JSON."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Figures(NamedTuple):
@@ -282,8 +262,15 @@ class Figures(NamedTuple):
 
 def figures_of(scenario: Scenario, tables: Tables) -> Figures:
     """The chain once: budget, terms of each year, settlement of all years in one call; faults name the scenario."""
-    try:
+    with faults_named(scenario):
         return _figures(scenario, tables)
+
+
+@contextmanager
+def faults_named(scenario: Scenario) -> Iterator[None]:
+    """Faults of what is worked out name the scenario."""
+    try:
+        yield
     except InputError as error:
         if str(scenario.folder) in str(error):
             raise

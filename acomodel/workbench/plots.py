@@ -97,11 +97,19 @@ def axes_of(ax: Axes | None) -> Axes:
         return Figure(figsize=(7.6, 3.7), layout="constrained").add_subplot()
 
 
-def _thousands(largest: float) -> tuple[float, str]:
+def scale_of(largest: float) -> tuple[float, str]:
     """Divisor and unit that keep axis labels short."""
     if largest >= 2e6:
         return 1e6, "$ million"
     return (1e3, "$ thousand") if largest >= 2e4 else (1.0, "$")
+
+
+def dollars(amount: float) -> str:
+    """Amount in short, in millions or thousands where it is large."""
+    scale, unit = scale_of(abs(amount))
+    if scale == 1:
+        return show(amount, "$")
+    return f"{'−' if amount < 0 else ''}${abs(amount) / scale:,.{2 if scale == 1e6 else 0}f} {unit[2:]}"
 
 
 def waterfall(ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: tuple[str, ...]) -> Axes:
@@ -169,7 +177,7 @@ def settlement_steps(run: Run, ax: Axes | None = None) -> Axes:
     ax = axes_of(ax)
     position = run.scenario.headline()
     walk = run.settlement.walk(position)
-    scale, unit = _thousands(float(walk.abs().max()))
+    scale, unit = scale_of(float(walk.abs().max()))
     waterfall(ax, walk, scale=scale, style="$", totals=(str(walk.index[0]), "Payment"))
     ax.set_ylabel(unit)
     ax.set_title(f"From savings to payment, {run.scenario.years[position].label}")
@@ -230,7 +238,7 @@ def tornado(run: Run, ax: Axes | None = None) -> Axes:
     ax = axes_of(ax)
     result = run.one_way()
     table = result.table.iloc[::-1]
-    scale, unit = _thousands(float(table[["at_low", "at_high"]].abs().to_numpy().max()))
+    scale, unit = scale_of(float(table[["at_low", "at_high"]].abs().to_numpy().max()))
     base = result.base / scale
     place = np.arange(len(table))
     ends = table[["at_low", "at_high"]].to_numpy() / scale
@@ -273,7 +281,7 @@ def payment_by_outcome(run: Run, ax: Axes | None = None) -> Axes:
     position = run.scenario.headline()
     rates = run.scenario.outcomes.savings_rates
     curve = run.outcomes(rates=np.linspace(min(rates), max(rates), 801))["payment"]
-    scale, unit = _thousands(float(curve.abs().max()))
+    scale, unit = scale_of(float(curve.abs().max()))
     head = run.headline()
     ax.plot(curve.index, curve / scale, color=BLUE, lw=1.6)
     ax.fill_between(curve.index, curve / scale, 0, where=curve > 0, color=GREEN, alpha=0.15, lw=0)

@@ -31,7 +31,9 @@ CHAPTERS = {
     "2-budget": "Budget",
     "3-trend": "Trend",
     "4-settlement": "Settlement",
+    "5-chance": "Chance",
     "6-sensitivity": "Sensitivity",
+    "7-negotiation": "Negotiation",
 }
 """Notebooks of a report and the headings of their pages, the reader's first page first."""
 
@@ -322,11 +324,13 @@ def _without_empty_sections(path: Path) -> Any:
 
 
 def _chapters(result: Run) -> dict[str, str]:
-    """Chapters of a report: attribution needs claims, the trend months, the budget experience or base years."""
+    """Chapters of a report that this scenario can fill: attribution needs claims, the trend months, chance members."""
     wanted = {
         "1-attribution": result.tables.claims is not None,
         "2-budget": result.made is not None,
         "3-trend": result.budget is not None and result.tables.monthly is not None,
+        "5-chance": result.outlook is not None,
+        "7-negotiation": result.negotiation is not None,
     }
     return {name: words for name, words in CHAPTERS.items() if wanted.get(name, True)}
 
@@ -343,7 +347,9 @@ def _overview(result: Run) -> str:
         "3-trend": "claims completed, what price, use and mix did, and the trend with its interval",
         "2-budget": "experience, trends, adjustments and the benchmark, step by step",
         "4-settlement": "every line from benchmark to payment, and the payment at other outcomes",
+        "5-chance": "how much of it is luck: exact chances, thresholds, simulated years, where the year will end",
         "6-sensitivity": "what the payment and the benchmark depend on",
+        "7-negotiation": "contracts on the same futures, terms of equal value, the frontier, the programme's pro forma",
     }
     listed = "".join(
         f"<li><a href='{_page_name(name)}'>{words}</a>: {escape(parts[name])}</li>"

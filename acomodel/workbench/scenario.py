@@ -25,6 +25,7 @@ from acomodel.contract.mssp import ProgramTerms
 from acomodel.contract.terms import Share, Terms
 from acomodel.inputs import InputError, nearest, read_text
 from acomodel.outlook.sensitivity import SensitivitySettings
+from acomodel.outlook.settings import NegotiationSettings, OutlookSettings
 from acomodel.workbench.faults import fault_in, known_beside
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -149,6 +150,12 @@ class Scenario:
     outcomes: OutcomeSettings = Field(default_factory=lambda: OutcomeSettings(), description="outcomes shown")
     sensitivity: SensitivitySettings = Field(
         default_factory=lambda: SensitivitySettings(), description="assumptions moved"
+    )
+    outlook: OutlookSettings = Field(
+        default_factory=lambda: OutlookSettings(), description="how much of a settlement is luck"
+    )
+    negotiation: NegotiationSettings = Field(
+        default_factory=lambda: NegotiationSettings(), description="what is negotiated"
     )
     basis: dict[str, str] = Field(default_factory=dict, description="where each setting comes from")
     path: Path = Field(default_factory=lambda: Path(), description="file the scenario was read from")
@@ -361,7 +368,8 @@ def settings(scenario: Scenario) -> dict[str, Any]:
 
 def _takes_any_key(steps: list[str]) -> bool:
     """Whether a table's keys are names of lines and not settings."""
-    return steps[:2] == ["historical", "override"]
+    free = (["historical", "override"], ["outlook", "uncertainty"], ["negotiation", "equal_change"])
+    return steps[:2] in (*free, ["negotiation", "frontier"])
 
 
 def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:

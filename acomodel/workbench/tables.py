@@ -12,6 +12,7 @@ import pandas as pd
 from acomodel.budget.trend import Measure, TrendFit, TrendRule, all_categories, fit_trend
 from acomodel.claims.experience import annual_from_monthly, check_whole, cost_utilization_report, trend_report
 from acomodel.inputs import InputError, dictionary, read_table
+from acomodel.outlook.cost_files import cost_table
 from acomodel.workbench.claims import Claims, read_claims
 from acomodel.workbench.scenario import Scenario
 
@@ -38,6 +39,7 @@ class Tables:
     trend: pd.DataFrame | None = None
     base_years: pd.DataFrame | None = None
     type_growth: pd.DataFrame | None = None
+    costs: pd.DataFrame | None = None
     claims: Claims | None = None
     _fits: dict[tuple[str, TrendRule, Measure], TrendFit] = field(default_factory=dict, repr=False)
     _kept: dict[tuple[tuple[int, float], ...], Tables] = field(default_factory=dict, repr=False)
@@ -56,8 +58,8 @@ class Tables:
     def with_part(self, part: str, other: Tables) -> Tables:
         """These tables with those of one part of the scenario taken from another set."""
         parts = {"experience": ["experience", "monthly"], "claims": ["claims", "monthly"], "risk": ["demographics"]}
-        parts["historical"] = ["base_years", "type_growth"]
-        names = [name for name in parts.get(part, [part]) if name in (*_KEYS, "claims")]
+        parts |= {"historical": ["base_years", "type_growth"], "outlook": ["costs"]}
+        names = [name for name in parts.get(part, [part]) if name in (*_KEYS, "costs", "claims")]
         taken = {name: getattr(other, name) for name in names}
         files = {k: v for k, v in self.files.items() if k not in taken}
         files |= {k: v for k, v in other.files.items() if k in taken}
@@ -82,7 +84,7 @@ class Tables:
 
     def given(self) -> dict[str, pd.DataFrame]:
         """The tables that are there, by name."""
-        return {name: getattr(self, name) for name in _KEYS if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in (*_KEYS, "costs") if getattr(self, name) is not None}
 
     def person_years(self) -> float | None:
         """Person years of the performance year of a historical benchmark, all types; None where not given."""
@@ -147,6 +149,7 @@ TABLE_SETTINGS = {
     "trend": "trend.table",
     "base_years": "historical.table",
     "type_growth": "historical.growth",
+    "costs": "outlook.costs",
 }
 """Table name to the setting that names its file."""
 
@@ -172,7 +175,9 @@ def read_tables(scenario: Scenario) -> Tables:
         A file that is missing or at fault, or a risk or large-claim clause without its table.
     """
     files = table_files(scenario)
-    read = {t: read_table(scenario.folder / f, t, key=_KEYS[t]) for t, f in files.items()}
+    read = {t: read_table(scenario.folder / f, t, key=_KEYS[t]) for t, f in files.items() if t in _KEYS}
+    if "costs" in files:
+        read["costs"] = cost_table(scenario.folder / files["costs"])
     if scenario.claims is None:
         return Tables(files, **read)
     try:

@@ -1,0 +1,176 @@
+"""Negotiation of a scenario: its contract beside others on the same futures, terms of equal value, the frontier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from acomodel.contract.terms import Terms, changed
+from acomodel.outlook.equivalence import EqualValue, equal_value
+from acomodel.outlook.frontier import ClauseRanking, Frontier, frontier, rank_clauses
+from acomodel.outlook.levels import BySize, by_size, levels
+from acomodel.outlook.negotiation import ContractComparison, compare_contracts, with_clauses
+from acomodel.outlook.proforma import ProForma, pro_forma
+from acomodel.outlook.settings import NegotiationSettings
+from acomodel.workbench.budget import Budget
+from acomodel.workbench.outlook import Outlook
+
+SIZES = (2_500, 5_000, 10_000, 20_000, 50_000, 100_000)
+"""Sizes at which contracts are compared. [members]"""
+FEWER = 5_000
+"""Futures of figures that are worked out for many contracts."""
+POINT = 0.01
+"""A point of savings rate. [share]"""
+
+
+@dataclass(frozen=True, eq=False)
+class Negotiation:
+    """
+    What is negotiated in a scenario.
+
+    Parameters
+    ----------
+    wanted : NegotiationSettings
+        Contracts, programme, clauses.
+    outlook : Outlook
+        Futures on which contracts are compared.
+    budget : Budget or None
+        What services are expected to cost; None where the benchmark is not projected.
+    """
+
+    wanted: NegotiationSettings
+    outlook: Outlook
+    budget: Budget | None
+
+    @property
+    def own(self) -> Terms:
+        """The scenario's contract."""
+        return self.outlook.terms
+
+    def check(self) -> None:
+        """
+        Refuse offers and programmes that cannot be, before anything is drawn.
+
+        Raises
+        ------
+        InputError
+            A clause that does not exist, a value it refuses, or a category without claims.
+        """
+        offered = [self.contracts, self.other]
+        if self.wanted.programme and offered:
+            pro_forma(self.wanted.programme, self._claims(), years=1)
+        for clause, values in (self.wanted.frontier | {self.wanted.equal_clause: [0.0]}).items():
+            for value in values:
+                with_clauses(self.own, {clause: value})
+
+    @property
+    def threshold(self) -> float:
+        """Its minimum savings rate as a number. [share]"""
+        return self.outlook.limits[0]
+
+    @property
+    def contracts(self) -> dict[str, Terms]:
+        """The scenario's contract, and those beside it: as stated, or the three levels of the Toolkit."""
+        offered = {offer.name: offer.terms(self.own) for offer in self.wanted.contracts}
+        usual = {
+            n: t for n, t in levels(threshold=self.threshold).items() if replace(t, name=self.own.name) != self.own
+        }
+        return {self.own.name: self.own} | (offered or usual)
+
+    @cached_property
+    def comparison(self) -> ContractComparison:
+        """The contracts side by side."""
+        cost = self.wanted.cost(self.outlook.scenario.outlook.years)
+        return compare_contracts(self.outlook.futures, self.contracts, programme_cost=cost)
+
+    @property
+    def other(self) -> Terms:
+        """Another contract that is to be worth what the scenario's is: a threshold a point higher by default."""
+        change = self.wanted.equal_change or {"msr": round(self.threshold + POINT, 6)}
+        words = ", ".join(f"{clause} {value}" for clause, value in change.items())
+        return changed(self.own, change, f"{self.own.name}, {words}")
+
+    @cached_property
+    def equal(self) -> EqualValue:
+        """Clause of the other contract at which it is worth what the scenario's is."""
+        return equal_value(self.outlook.futures, self.other, self.own, self.wanted.equal_clause)
+
+    @cached_property
+    def clauses(self) -> ClauseRanking:
+        """Clauses by what they move."""
+        return rank_clauses(self.outlook.futures, self.own)
+
+    @cached_property
+    def frontier(self) -> Frontier:
+        """Combinations of clauses: what the ACO gains against what the payer pays for luck."""
+        prospect = self.outlook.prospect
+        futures = prospect.futures(prospect.draw(FEWER, self.outlook.scenario.outlook.seed))
+        return frontier(futures, self.own, self.wanted.frontier or self._usual_grid())
+
+    def _usual_grid(self) -> dict[str, list[float]]:
+        """Thresholds about the contract's, sharing rates, and shares of losses where there are any."""
+        grid = {
+            "msr": [round(x, 6) for x in (0.0, 0.01, 0.02, 0.03, 0.04, self.threshold)],
+            "sharing_rate": [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, self.own.sharing_rate],
+        }
+        if self.own.loss_method == "fixed" and self.own.loss_rate is not None:
+            grid["loss_rate"] = [0.0, 0.3, 0.6, self.own.loss_rate]
+        return {clause: sorted(set(values)) for clause, values in grid.items()}
+
+    @cached_property
+    def sizes(self) -> BySize:
+        """One-sided, two-sided and partly capitated contracts by size of ACO."""
+        look, wanted = self.outlook, self.outlook.scenario.outlook
+        revenue = look.quality["revenue"]
+        return by_size(
+            look.costs,
+            SIZES,
+            levels(threshold=self.threshold),
+            benchmark_per_member=look.benchmark / look.members,
+            uncertainty=look.uncertainty,
+            years=wanted.years,
+            draws=FEWER,
+            seed=wanted.seed,
+            quality_score=look.quality["quality_score"],
+            revenue_per_member=None if revenue is None else revenue / look.members,
+            growth=wanted.growth,
+        )
+
+    @cached_property
+    def pro_forma(self) -> ProForma | None:
+        """Cost and return of the ACO's programme under the contract; None where there is none."""
+        if not self.wanted.programme:
+            return None
+        wanted = self.outlook.scenario.outlook
+        return pro_forma(
+            self.wanted.programme,
+            self._claims(),
+            sharing_rate=self.own.sharing_rate,
+            growth=wanted.growth,
+            futures=self.outlook.futures,
+            terms=self.own,
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Contracts side by side, the one of equal value and the pro forma, for a file of results."""
+        equal, made = self.equal, self.pro_forma
+        return {
+            "contracts": self.comparison.to_frame(),
+            "equal_value": {
+                "clause": equal.clause,
+                "value": equal.value,
+                "standard_error": equal.value_error,
+                "difference": equal.difference,
+                "difference_error": equal.difference_error,
+            },
+            "pro_forma": None if made is None else made.to_frame(),
+        }
+
+    def _claims(self) -> float | dict[str, float]:
+        """Expected claims of the contract year, by category where a budget tells them. [$]"""
+        if self.budget is None:
+            return self.outlook.benchmark
+        year = self.budget.projection.index.get_level_values("year").max()
+        parts = self.budget.projection.loc[year, "allowed_pmpm"]
+        return {str(name): float(part) for name, part in (parts / parts.sum() * self.outlook.benchmark).items()}

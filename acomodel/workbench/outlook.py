@@ -1,0 +1,331 @@
+"""Outlook of a scenario: whose costs make the noise, what is uncertain, and the futures that follow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from acomodel.contract.settlement import Settlement, settle
+from acomodel.contract.terms import Terms
+from acomodel.exhibit import Assumption, Basis
+from acomodel.outlook.chance import chance
+from acomodel.outlook.cost_files import costs_of
+from acomodel.outlook.costs import CostDistribution, cost_distribution
+from acomodel.outlook.populations import LISTED_AT, published_costs
+from acomodel.outlook.ratio import Noise
+from acomodel.outlook.savings import SavingsDistribution, savings_distribution
+from acomodel.outlook.simulation import Futures, Prospect, Simulation
+from acomodel.outlook.uncertainty import Uncertainty
+from acomodel.rates import MONTHS
+from acomodel.workbench.adjustments import threshold, without_large_claims
+from acomodel.workbench.budget import Budget
+from acomodel.workbench.scenario import Scenario
+from acomodel.workbench.tables import Tables
+from acomodel.workbench.years import given, months_of
+
+PUBLISHED = "results of the Medicare Shared Savings Program, 2014 to 2024"
+TREND_SD = 0.01
+"""Deviation of an annual trend that was not fitted: the point up and down by which sensitivities move it. [share]"""
+RISK_SD = 0.005
+"""Deviation of a measured risk ratio. [share]"""
+QUALITY_SD = 0.05
+"""Deviation of a quality score. [share]"""
+MARKET = (0.004, 0.005)
+"""Yearly growth of the programme's mean savings rate, and its deviation: 0.6 percent in 2014, 4.7 in 2024. [share]"""
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """
+    Outlook of the contract of the headline year.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its settings.
+    members : int
+        Members whose costs are drawn. [members]
+    benchmark : float
+        Benchmark of the headline year. [$]
+    terms : Terms
+        Contract of the headline year, taken for every year simulated.
+    quality : dict
+        Quality score and standard, and revenue, as `settle` wants them.
+    uncertainty : Uncertainty
+        Sizes of the causes.
+    sizes : dict of str to (basis, str)
+        Where the sizes that are not published ones come from.
+    costs : CostDistribution
+        Annual costs of a member as the contract counts them.
+    source : str
+        Where they come from.
+    truncated_at : float or None
+        Amount a member above which costs do not count. [$]
+    """
+
+    scenario: Scenario
+    members: int
+    benchmark: float
+    terms: Terms
+    quality: dict[str, Any]
+    uncertainty: Uncertainty
+    sizes: dict[str, tuple[Basis, str]]
+    costs: CostDistribution
+    source: str
+    truncated_at: float | None
+
+    @property
+    def true_savings(self) -> float:
+        """What the ACO really saves in the first year. [share]"""
+        return self.uncertainty.true_savings
+
+    @property
+    def noise(self) -> Noise:
+        """What is chance besides the members of the year."""
+        wanted = self.scenario.outlook
+        return Noise(baseline_members=wanted.baseline_members, shock_sd=wanted.shock_sd)
+
+    def savings(self, true_savings: float | None = None) -> SavingsDistribution:
+        """Distribution of the savings rate of the headline year, at some true savings or the scenario's."""
+        saved = self.true_savings if true_savings is None else true_savings
+        return savings_distribution(self.costs, self.members, true_savings=saved, noise=self.noise)
+
+    @cached_property
+    def prospect(self) -> Prospect:
+        """The coming years."""
+        wanted = self.scenario.outlook
+        return Prospect(
+            self.costs,
+            self.members,
+            self.benchmark,
+            wanted.years,
+            self.uncertainty,
+            growth=wanted.growth,
+            **self.quality,
+        )
+
+    @cached_property
+    def futures(self) -> Futures:
+        """Futures of the coming years, the same in every run."""
+        wanted = self.scenario.outlook
+        return self.prospect.futures(self.prospect.draw(wanted.draws, wanted.seed))
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """What the contract pays in these futures."""
+        return self.futures.settle(self.terms)
+
+    def figures(self) -> dict[str, Any]:
+        """Chances, expected payments and the simulation, for a file of results."""
+        alone = chance(
+            self.costs,
+            self.members,
+            self.limits[0],
+            loss_threshold=self.limits[1] if self.terms.two_sided else None,
+            noise=self.noise,
+        )
+        at = {"luck": 0.0} | ({"true_savings": self.true_savings} if self.true_savings else {})
+        return {
+            "members": self.members,
+            "costs": {
+                "source": self.source,
+                "mean": self.costs.mean,
+                "cv": self.costs.cv,
+                "counted_to": self.truncated_at,
+            },
+            "chance_of_savings": alone.probability_of_savings,
+            "chance_of_loss": alone.probability_of_loss if self.terms.two_sided else 0.0,
+            "payments": {
+                name: dataclasses.asdict(
+                    self.savings(saved).payments(self.terms, benchmark=self.benchmark, **self.quality)
+                )
+                for name, saved in at.items()
+            },
+            "simulated": self.simulation.to_frame(),
+        }
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Minimum savings rate and minimum loss rate at this size; the latter not a number if one-sided. [share]"""
+        found = settle(self.benchmark, self.benchmark, self.terms, members=self.members, **self.quality)
+        return float(found.msr), float(found.mlr) if self.terms.two_sided else math.nan
+
+    def assumptions(self) -> list[Assumption]:
+        """Members, costs and the size of every cause, with where they come from."""
+        wanted = self.scenario.outlook
+        source = "exposure of the year" if wanted.members is None else "setting outlook.members"
+        published = self.source.startswith("published")
+        basis: Basis = "judgment" if published else "data"
+        found = [
+            Assumption("Members whose costs are drawn", float(self.members), "members", "data", source),
+            Assumption("Costs of a member", self.source, "", basis, _cited(self.scenario) if published else "the data"),
+        ]
+        if self.truncated_at is not None:
+            found.append(
+                Assumption("Costs of a member count up to", self.truncated_at, "$", "contract", "the contract")
+            )
+        for name, words, size in self._sizes():
+            basis, where = self.sizes.get(name, ("data", PUBLISHED))
+            if name in wanted.uncertainty or (name == "true_savings" and wanted.true_savings):
+                basis, where = "judgment", self.scenario.basis.get("outlook", "not stated")
+            note = "" if where != "not stated" else f"setting outlook.uncertainty.{name}"
+            found.append(Assumption(words, size, "share", basis, where, note))
+        return found
+
+    def _sizes(self) -> list[tuple[str, str, float]]:
+        u = self.uncertainty
+        rows = [
+            ("true_savings", "True savings of the first year", u.true_savings),
+            ("skill_sd", "Deviation of skill at this size", u.skill_deviation(self.members)),
+            ("skill_persistence", "Part of skill kept from year to year", u.skill_persistence),
+            ("benchmark_sd", "Deviation of the benchmark", u.benchmark_deviation(self.members)),
+            ("trend_sd", "Deviation of the annual trend", u.trend_sd),
+            ("completion_sd", "Deviation of completed spending", u.completion_sd),
+            ("risk_sd", "Deviation of the risk ratio", u.risk_sd),
+            ("quality_sd", "Deviation of the quality score", u.quality_sd),
+            ("market_drift", "Growth of all ACOs' savings rates a year", u.market_drift),
+            ("market_sd", "Deviation of that growth", u.market_sd),
+        ]
+        return [row for row in rows if row[2] or row[0] == "true_savings"]
+
+
+def outlook_of(
+    scenario: Scenario, tables: Tables, budget: Budget | None, terms: tuple[Terms, ...], settlement: Settlement
+) -> Outlook | None:
+    """
+    Outlook of a scenario's headline year; None where nobody says how many members it has.
+
+    Raises
+    ------
+    InputError
+        A large-claim threshold that the claims cannot serve.
+    """
+    at, wanted = scenario.headline(), scenario.outlook
+    beside = given(scenario, tables, at)
+    members = wanted.members or _persons(scenario, tables, at) or beside["members"]
+    if members is None or members < 1:
+        return None
+    quality = {name: beside[name] for name in ("quality_score", "quality_standard", "revenue")}
+    benchmark = float(np.atleast_1d(np.asarray(settlement.benchmark))[at])
+    truncated = _truncated_at(scenario, tables, budget, benchmark / members)
+    costs, source = _costs(scenario, tables, benchmark / members, truncated)
+    found = _sizes(scenario, tables, budget, terms[at], costs)
+    uncertainty = wanted.sizes(**{name: size for name, (size, _, _) in found.items()})
+    sizes = {name: (basis, where) for name, (_, basis, where) in found.items()}
+    return Outlook(
+        scenario, round(members), benchmark, terms[at], quality, uncertainty, sizes, costs, source, truncated
+    )
+
+
+def _population(scenario: Scenario) -> str:
+    """Published shape that stands for costs nobody knows by member."""
+    medicare = scenario.of_programme or scenario.historical is not None
+    return scenario.outlook.population or ("medicare" if medicare else "commercial")
+
+
+def _cited(scenario: Scenario) -> str:
+    return LISTED_AT[_population(scenario)]
+
+
+def _costs(scenario: Scenario, tables: Tables, level: float, truncate: float | None) -> tuple[CostDistribution, str]:
+    """Annual costs of a member as the contract counts them, and where they come from."""
+    if tables.costs is not None:
+        return costs_of(tables.costs, truncate=truncate), "costs by member, as given"
+    year = _year_of_claims(scenario, tables)
+    if tables.claims is None or year is None:
+        shape = _population(scenario).replace("medicare", "Medicare")
+        words = f"published shape of {shape} costs, at {level:,.0f} a member"
+        return published_costs(_population(scenario), level, truncate=truncate), words
+    listed = tables.claims.claimants(year)
+    trended = listed.scaled(level / (listed.total / listed.members))
+    if truncate is not None and truncate < trended.floor:
+        trended = listed
+    prorate = scenario.large_claims is not None and scenario.large_claims.prorated
+    words = f"claims of {year} by member, at the level of the benchmark"
+    return cost_distribution(trended, truncate=truncate, prorate=prorate), words
+
+
+def _year_of_claims(scenario: Scenario, tables: Tables) -> int | None:
+    """Year whose claims by member stand for the contract year: the baseline, or the latest before it."""
+    if tables.claims is None:
+        return None
+    until = scenario.years[scenario.headline()].performance_year
+    known = [int(y) for y in tables.claims.people.claimants["year"].unique() if y < until]
+    base = scenario.experience.base_year if scenario.experience is not None else None
+    return base if base in known else max(known, default=None)
+
+
+def _persons(scenario: Scenario, tables: Tables, at: int) -> float | None:
+    """Persons of the headline year: its exposure at the months a person of the baseline has."""
+    year, months = _year_of_claims(scenario, tables), months_of(scenario, tables, at)
+    if year is None or tables.claims is None or months is None:
+        return None
+    listed = tables.claims.people.claims_of(year)
+    return float(months * listed.members / listed.member_months)
+
+
+def _truncated_at(scenario: Scenario, tables: Tables, budget: Budget | None, level: float) -> float | None:
+    """Amount a member above which the contract does not count: as stated, that of large claims, or Medicare's."""
+    if scenario.outlook.truncate is not None:
+        return scenario.outlook.truncate
+    if scenario.large_claims is not None and (scenario.large_claims.threshold or tables.claims is not None):
+        return threshold(scenario, tables, 0 if budget is None else budget.base_year)
+    if (scenario.of_programme or scenario.historical is not None) and tables.costs is None:
+        return float(published_costs("medicare", level, truncate="percentile").strata[0].costs.max())
+    return None
+
+
+def _sizes(
+    scenario: Scenario, tables: Tables, budget: Budget | None, terms: Terms, costs: CostDistribution
+) -> dict[str, tuple[float, Basis, str]]:
+    """Sizes of causes that this scenario tells of: size, kind of basis and where it comes from."""
+    at = scenario.headline()
+    found: dict[str, tuple[float, Basis, str]] = {
+        "true_savings": (0.0, "judgment", "default of the package: the ACO changes nothing")
+    }
+    if budget is not None and scenario.trend is not None and scenario.benchmark is not None:
+        found["trend_sd"] = _trend_sd(scenario, tables, budget)
+        ahead = float(scenario.benchmark.year - budget.base_year)
+        found["trend_years"] = (ahead, "data", "years from the baseline to the contract year")
+        words = "chance in the claims of the baseline; the error of the trend stands beside it"
+        found["benchmark_sd"] = (0.0, "data", words)
+        months = budget.report.loc[budget.base_year, "member_months"].max()
+        if months > 0:
+            found["benchmark_members"] = (float(months) / MONTHS, "data", "members of the baseline")
+            found["benchmark_constant"] = (costs.cv, "data", "chance in the costs of the baseline")
+    if scenario.of_programme or scenario.historical is not None:
+        found["market_drift"] = (MARKET[0], "data", PUBLISHED)
+        found["market_sd"] = (MARKET[1], "data", PUBLISHED)
+    year = scenario.years[at]
+    if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
+        row = tables.claims.actuals.loc[year.performance_year]
+        error = float(row["standard_error"]) / float(row["allowed"])
+        found["completion_sd"] = (error, "data", "standard error of the completed claims of the year")
+    if scenario.risk is not None and scenario.risk.ratio is None:
+        found["risk_sd"] = (RISK_SD, "judgment", "default of the package")
+    if terms.needs_quality_score:
+        found["quality_sd"] = (QUALITY_SD, "judgment", "default of the package")
+    return found
+
+
+def _trend_sd(scenario: Scenario, tables: Tables, budget: Budget) -> tuple[float, Basis, str]:
+    """Deviation of the annual trend: of the regression for the part that is the ACO's own, else a point."""
+    assert scenario.trend is not None
+    wanted, weight = scenario.trend, 1.0
+    if wanted.method == "blend" and wanted.weights is not None:
+        weight = wanted.weights.own
+    fitted = without_large_claims(scenario, tables, budget.base_year)
+    if weight == 0 or wanted.method not in ("own", "blend") or wanted.own != "regression" or fitted.monthly is None:
+        return TREND_SD, "judgment", "default of the package: a point up and down"
+    fit = fitted.fit("All", wanted.rule, "allowed_pmpm")
+    if math.isnan(fit.high):
+        return TREND_SD, "judgment", "default of the package: a point up and down"
+    own = math.log(fit.high / fit.low) / (2 * NormalDist().inv_cdf((1 + wanted.rule.confidence) / 2))
+    size = math.hypot(weight * own, (1 - weight) * TREND_SD)
+    return size, "data", "interval of the regression" + (", and a point for the rest" if weight < 1 else "")
