@@ -14,7 +14,15 @@ from conftest import SCENARIOS
 from acomodel import InputError, change, load_scenario, propose, run, sweep
 from acomodel.claims.study import read_study
 from acomodel.cli import main
-from acomodel.workbench import claims_exhibits, claims_plots, disclosures, exhibits, plots, runoff_exhibits
+from acomodel.workbench import (
+    claims_exhibits,
+    claims_plots,
+    disclosures,
+    exhibits,
+    forecasts,
+    plots,
+    runoff_exhibits,
+)
 from acomodel.workbench.claims import read_claims
 from acomodel.workbench.model import figures_of, headline_value
 
@@ -335,10 +343,10 @@ def test_a_month_of_payments_that_is_not_whole_is_left_out(tmp_path):
     def early(rows):
         return [r for r in rows if r["paid_date"] <= "2023-12-16"]
 
-    with pytest.raises(
-        InputError, match="2023 is not over in the claims, whose last whole month of payments is 2023-11"
-    ):
-        own_book(tmp_path, early)
+    found = own_book(tmp_path, early)
+    assert found.is_forecast(2023)
+    assert "claims paid through 2023-11 are in" in found.completion.notes[0]
+    assert "payments end with 2023-12-15: that month is not whole" in found.completion.notes[1]
     with pytest.raises(
         InputError, match="paid_through: found 2030-12-31; the payments in the claims end with 2023-12-30"
     ):
@@ -403,3 +411,58 @@ def test_the_trend_is_of_claims_without_large_ones(small):
     assert small.fitted is run(small.scenario, small.tables).fitted  # made once
     assert "Claims above the threshold are left out" in exhibits.regressions(small).note
     assert any("the trend is that of claims without what lies above" in n for n in small.budget.notes)
+
+
+RUNNING = {
+    "claims.synthetic.members": 4000,
+    "claims.synthetic.months": 36,
+    "claims.synthetic.start": "2022-01",
+    "claims.synthetic.group_join": 0.0,
+    "claims.synthetic.seed": 7,
+    "claims.years": [2023, 2024],
+    "claims.compare": False,
+}
+
+
+@pytest.fixture(scope="module")
+def in_progress():
+    """The same book as it is known when the payments through June of the contract year are in, and when all are."""
+    base = change(load_scenario(SCENARIOS / "claims-demo.toml"), RUNNING)
+    return run(change(base, {"claims.completion.paid_through": "2024-06-30"})), run(base)
+
+
+def test_a_year_in_progress_is_settled_on_its_forecast(in_progress):
+    early, late = in_progress
+    claims = early.tables.claims
+    assert list(claims.actuals.index) == [2023]
+    assert claims.years == [2023, 2024]
+    assert claims.is_forecast(2024)
+    assert claims.monthly["month"].max() == pd.Period("2024-06")
+    assert claims.before(None)["month"].max() == pd.Period("2023-12")
+    row, truth = claims.of_year(2024), late.tables.claims.of_year(2024)
+    assert row["reported"] < row["allowed"]
+    assert row["low"] < truth["allowed"] / truth["member_months"] * row["member_months"] < row["high"]
+    share = claims.excess(2024, 250_000.0, prorate=False) / row["allowed"]
+    assert share == pytest.approx(claims.excess(2023, 250_000.0, prorate=False) / claims.actuals.loc[2023, "allowed"])
+    assert early.headline()["actual"] == pytest.approx(row["allowed"] * (1 - share))
+    assert "2024 is in progress" in claims.completion.notes[0]
+    assert "on the claims so far" in repr(exhibits.summary(early)).lower()
+    assert "on the claims so far" not in repr(exhibits.summary(late)).lower()
+
+
+def test_forecasts_of_a_year_in_progress_end_with_the_last_payments(in_progress):
+    early, late = (forecasts.path(one) for one in in_progress)
+    assert [str(f.as_of) for f in early.path.forecasts] == [f"2024-{m:02d}" for m in range(1, 7)]
+    assert early.forecast
+    assert not late.forecast
+    assert forecasts.score(in_progress[0]) is None
+    assert forecasts.score(in_progress[1]) is not None
+    widths = [f.interval(0.9)[1] - f.interval(0.9)[0] for f in early.path.forecasts]
+    assert widths[-1] < 0.7 * widths[0]
+    assert "as in the year before" in repr(forecasts.table(in_progress[0]))
+
+
+def test_only_the_last_year_may_be_in_progress():
+    base = change(load_scenario(SCENARIOS / "claims-demo.toml"), RUNNING)
+    with pytest.raises(InputError, match="2023 is not over in the claims"):
+        run(change(base, {"claims.completion.paid_through": "2023-06-30"}))

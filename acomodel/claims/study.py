@@ -227,7 +227,8 @@ def study(wanted: ClaimsSettings, dataset: Dataset) -> tuple[Study, Population]:
     side = _side_by_side(wanted, dataset, aco)
     method = wanted.attribution.method
     population, ours = side.populations[method], side.experiences[method]
-    absent = [y for y in wanted.years if not ours.exposure["member_months"].get(pd.Period(f"{y}-12", "M"), 0) > 0]
+    lives = ours.exposure["member_months"].groupby(ours.exposure.index.year).sum()
+    absent = [y for y in wanted.years if not lives.get(y, 0) > 0]
     if absent:
         raise InputError(f"claims.years: nobody is assigned to {aco} in {absent[0]}; the data hold no such year")
     latest = population.attributions[-1]

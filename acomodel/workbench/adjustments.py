@@ -182,7 +182,7 @@ def removed_in(scenario: Scenario, tables: Tables, base_year: int | None) -> dic
     return {
         year.label: claims.excess(year.performance_year, amount, prorate=wanted.prorated)
         for year in scenario.years
-        if not _states_spending(year) and year.performance_year in claims.actuals.index
+        if not _states_spending(year) and year.performance_year in claims.years
     }
 
 

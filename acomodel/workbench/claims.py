@@ -15,6 +15,7 @@ from acomodel.budget.truncation import excess
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.runoff import ALL, Completion, complete
 from acomodel.claims.study import ClaimsSettings, Study, made_with, open_book, read_study, study
+from acomodel.claims.triangles import last_whole_month
 from acomodel.inputs import InputError
 from acomodel.workbench.people import People, read_people
 from acomodel.workbench.reduction import people_of
@@ -36,8 +37,10 @@ class Claims:
     monthly : pandas.DataFrame
         Rows of the table `monthly`, completed, of every month with exposure.
     actuals : pandas.DataFrame
-        Index calendar year; `member_months`, `reported` and `allowed` (completed) [$], its `standard_error` [$]
-        and the ends `low` and `high` of its interval [$].
+        Index calendar year that is over; `member_months`, `reported` and `allowed` (completed) [$], its
+        `standard_error` [$] and the ends `low` and `high` of its interval [$].
+    in_progress : pandas.Series or None
+        The same of the year that is not over, under its number, as it is forecast from its claims so far.
     """
 
     study: Study
@@ -45,10 +48,28 @@ class Claims:
     completion: Completion
     monthly: pd.DataFrame
     actuals: pd.DataFrame
+    in_progress: pd.Series | None = None
+
+    @property
+    def years(self) -> list[int]:
+        """Calendar years that the claims tell of, the one in progress among them."""
+        return [*map(int, self.actuals.index), *([] if self.in_progress is None else [int(str(self.in_progress.name))])]
+
+    def is_forecast(self, year: int) -> bool:
+        """Whether a year is in progress, so that its figures are forecast to its end."""
+        return self.in_progress is not None and self.in_progress.name == year
+
+    def of_year(self, year: int) -> pd.Series:
+        """Row of a year: completed, or forecast where it is in progress."""
+        if self.in_progress is not None and self.is_forecast(year):
+            return self.in_progress
+        return self.actuals.loc[year]
 
     def before(self, year: int | None) -> pd.DataFrame:
-        """Monthly experience before a calendar year; all of it where none is given."""
-        return self.monthly if year is None else self.monthly[self.monthly["month"].dt.year < year]
+        """Monthly experience of whole years before a calendar year; all of them where none is given."""
+        of = self.monthly["month"].dt.year
+        kept = of < (year or of.max() + 1)
+        return self.monthly[kept if self.in_progress is None else kept & (of != self.in_progress.name)]
 
     def completion_ratio(self, year: int) -> float:
         """Completed over reported allowed claims of a calendar year. [factor]"""
@@ -63,11 +84,17 @@ class Claims:
         """
         Completed claims of a calendar year above a threshold; each claimant's claims are completed alike. [$]
 
+        Of a year in progress it is the share that it was of the year before.
+
         Raises
         ------
         InputError
             The claims hold no such year, or know members one by one only above another amount.
         """
+        if self.in_progress is not None and self.is_forecast(year):
+            before = int(self.actuals.index[-1])
+            share = self.excess(before, threshold, prorate=prorate) / float(self.actuals.loc[before, "allowed"])
+            return share * float(self.in_progress["allowed"])
         listed = self.claimants(year)
         if threshold < listed.floor:
             raise InputError(
@@ -129,7 +156,10 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
         payments = payments.assign(paid_month=payments["incurred_month"])
         undated = undated.iloc[:0]
     payments = payments[payments["incurred_month"].isin(exposure.index)]
-    _check_reach(wanted, payments, rule)
+    running = _check_reach(wanted, payments, rule)
+    if running is not None:
+        exposure = exposure[exposure.index <= last_whole_month(str(rule.paid_through))]
+        payments = payments[payments["incurred_month"].isin(exposure.index)]
     completion = complete(_every_month(payments, exposure, rule), exposure, rule)
     completion = replace(completion, notes=(*notes, *completion.notes))
     if not undated.empty:
@@ -140,7 +170,7 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     monthly = completed_monthly(completion, exposure, undated)
     late = undated.groupby(undated["month"].dt.year)["allowed"].sum()
     rows = {}
-    for year in sorted(wanted.years):
+    for year in [y for y in sorted(wanted.years) if y != running]:
         total = completion.pmpm(year).loc[ALL]
         members, bare = float(total["member_months"]), float(late.get(year, 0.0))
         rows[year] = {
@@ -151,7 +181,40 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
             "low": float(total["low"]) * members + bare,
             "high": float(total["high"]) * members + bare,
         }
-    return Claims(found, people, completion, monthly, pd.DataFrame.from_dict(rows, orient="index").rename_axis("year"))
+    actuals = pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+    if running is None:
+        return Claims(found, people, completion, monthly, actuals)
+    row, words = _to_its_end(running, payments, exposure, rule, undated)
+    completion = replace(completion, notes=(words, *completion.notes))
+    return Claims(found, people, completion, monthly, actuals, row)
+
+
+def _to_its_end(
+    year: int, payments: pd.DataFrame, exposure: pd.Series, rule: CompletionSettings, undated: pd.DataFrame
+) -> tuple[pd.Series, str]:
+    """A year in progress as forecast from its claims so far, and that in words."""
+    from acomodel.outlook.forecast_path import forecast_path
+
+    last = last_whole_month(str(rule.paid_through))
+    late = undated.groupby("month")["allowed"].sum() if len(undated) else None
+    path = forecast_path(payments, exposure, year, rule=rule, as_of=[last], added=late)
+    if not path.forecasts:
+        raise InputError(f"claims.years: too little is paid of {year} to forecast it; leave the year out")
+    found = path.forecasts[-1]
+    low, high = found.interval(rule.confidence)
+    figures = {
+        "member_months": found.exposure,
+        "reported": float(path.reported.iloc[-1]),
+        "allowed": found.mean,
+        "standard_error": found.sd,
+        "low": low,
+        "high": high,
+    }
+    words = (
+        f"{year} is in progress: claims paid through {last} are in, its exposure and spending are forecast to its end; "
+        "large claims are left out at the share that they were of the year before"
+    )
+    return pd.Series(figures, name=year), words
 
 
 def _check_unchanged(wanted: ClaimsSettings, found: Study) -> None:
@@ -198,19 +261,23 @@ def payments_of(found: Study) -> pd.DataFrame:
     return rows.assign(paid_month=rows["paid_month"].where(rows["paid_month"] <= last, last))
 
 
-def _check_reach(wanted: ClaimsSettings, payments: pd.DataFrame, rule: CompletionSettings) -> None:
-    """Refuse a year of experience that the payments do not reach the end of."""
+def _check_reach(wanted: ClaimsSettings, payments: pd.DataFrame, rule: CompletionSettings) -> int | None:
+    """The last year where it is in progress; refuse an earlier one that the payments do not reach the end of."""
     if rule.paid_through is None:
-        return
+        return None
     last = (pd.Timestamp(rule.paid_through) + pd.Timedelta(days=1)).to_period("M") - 1
+    newest = max(wanted.years)
     for year in sorted(wanted.years):
         if last < pd.Period(f"{year}-12", "M"):
+            if year == newest > min(wanted.years) and last >= pd.Period(f"{year}-01", "M") and rule.method != "none":
+                return year
             raise InputError(
                 f"claims.years: {year} is not over in the claims, whose last whole month of payments is {last}; leave "
                 "the year out"
             )
     if payments.empty:
         raise InputError("claims: no payment of an assigned member")
+    return None
 
 
 def _every_month(payments: pd.DataFrame, exposure: pd.Series, rule: CompletionSettings) -> pd.DataFrame:

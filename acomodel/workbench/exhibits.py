@@ -53,6 +53,9 @@ def summary(run: Run) -> Note:
     else:
         said = f"The contract pays nothing for {year.label}, and nothing is owed"
     word = "below" if head["savings"] >= 0 else "above"
+    claims = run.tables.claims
+    if claims is not None and claims.is_forecast(year.performance_year):
+        said = f"On the claims so far, {said[0].lower()}{said[1:]}"
     points = [
         f"Benchmark {_dollars(head['benchmark'])}; spending {_dollars(head['actual'])}, which is "
         f"{_dollars(abs(head['savings']))} or {abs(head['savings_rate']):.2%} {word} it.",

@@ -60,6 +60,11 @@ class Forecasts(Shown):
     removed: dict[int, float]
 
     @property
+    def forecast(self) -> bool:
+        """Whether the year is in progress, so that the run's own figure is a forecast too."""
+        return self.run.tables.claims is not None and self.run.tables.claims.is_forecast(self.path.year)
+
+    @property
     def actual(self) -> float:
         """Spending of the year as the run has it. [$]"""
         return float(self.run.headline()["actual"])
@@ -121,9 +126,10 @@ class Forecasts(Shown):
         )
         if any(self.removed.values()):
             before = [share for y, share in self.removed.items() if y < year]
+            known = "as in the year before" if self.forecast else "which was not known then"
             said += (
                 " Large claims are left out as each year's share of claims, from its months in proportion: "
-                f"{self.removed[year]:.1%} of {year}, which was not known then, and {np.mean(before):.1%} of the years "
+                f"{self.removed[year]:.1%} of {year}, {known}, and {np.mean(before):.1%} of the years "
                 "before."
             )
         return said
@@ -155,7 +161,7 @@ def path(run: Run) -> Forecasts | None:
     year = run.scenario.years[position]
     if claims is None or claims.completion.rule.method == "none" or claims.completion.rule.paid_through is None:
         return None
-    if year.actual is not None or year.actual_pmpm is not None or year.performance_year not in claims.actuals.index:
+    if year.actual is not None or year.actual_pmpm is not None or year.performance_year not in claims.years:
         return None
     exposure = claims.completion.exposure
     contract = int(year.performance_year)
@@ -185,12 +191,11 @@ def path(run: Run) -> Forecasts | None:
 def _removed(run: Run, claims: Claims) -> dict[int, float]:
     """Share of each year's claims above the threshold of large claims; zeros where none are left out."""
     wanted, base = run.scenario.large_claims, None if run.budget is None else run.budget.base_year
-    years = [int(year) for year in claims.actuals.index]
+    years = claims.years
     if wanted is None or base is None or listed_claims(run.scenario, run.tables) is None:
         return dict.fromkeys(years, 0.0)
     amount = threshold(run.scenario, run.tables, base)
-    allowed = claims.actuals["allowed"]
-    return {y: claims.excess(y, amount, prorate=wanted.prorated) / float(allowed[y]) for y in years}
+    return {y: claims.excess(y, amount, prorate=wanted.prorated) / float(claims.of_year(y)["allowed"]) for y in years}
 
 
 def table(run: Run) -> Exhibit | None:
@@ -202,7 +207,7 @@ def table(run: Run) -> Exhibit | None:
 def score(run: Run) -> Exhibit | None:
     """How the forecasts fared against what the run says now: error, score, and where in the forecast it lay."""
     found = path(run)
-    if found is None:
+    if found is None or found.forecast:
         return None
     exposure = found.path.to_frame()["exposure"].to_numpy()
     draws, actual = found.path.draws() / exposure[:, None], found.actual / found.member_months

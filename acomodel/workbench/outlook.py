@@ -304,7 +304,7 @@ def _sizes(
         found["market_sd"] = (MARKET[1], "data", PUBLISHED)
     year = scenario.years[at]
     if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
-        row = tables.claims.actuals.loc[year.performance_year]
+        row = tables.claims.of_year(year.performance_year)
         error = float(row["standard_error"]) / float(row["allowed"])
         found["completion_sd"] = (error, "data", "standard error of the completed claims of the year")
     if scenario.risk is not None and scenario.risk.ratio is None:

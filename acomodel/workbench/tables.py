@@ -102,8 +102,9 @@ class Tables:
             return scenario.benchmark.member_months
         if scenario.benchmark is None or self.claims is None:
             return None
-        months = self.claims.actuals["member_months"]
-        return float(months.get(scenario.benchmark.year, months.iloc[-1]))
+        known = self.claims.years
+        year = scenario.benchmark.year
+        return float(self.claims.of_year(year if year in known else known[-1])["member_months"])
 
     @cached_property
     def report(self) -> pd.DataFrame:

@@ -38,15 +38,15 @@ def check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) ->
 
 def seen_in_claims(tables: Tables, year: YearSettings) -> pd.Series:
     """What the claims say of a year that states no spending; an error where they do not reach it."""
-    actuals = pd.DataFrame() if tables.claims is None else tables.claims.actuals
     if year.actual is not None or year.actual_pmpm is not None:
         return pd.Series(dtype=float)
-    if year.performance_year not in actuals.index:
+    known = [] if tables.claims is None else tables.claims.years
+    if tables.claims is None or year.performance_year not in known:
         raise InputError(
             f"years: '{year.label}' states no spending, and the claims hold none of {year.performance_year}; "
-            f"their years are {', '.join(map(str, actuals.index))}"
+            f"their years are {', '.join(map(str, known))}"
         )
-    return actuals.loc[year.performance_year]
+    return tables.claims.of_year(year.performance_year)
 
 
 def months_of(scenario: Scenario, tables: Tables, position: int) -> float | None:
@@ -54,8 +54,8 @@ def months_of(scenario: Scenario, tables: Tables, position: int) -> float | None
     year = scenario.years[position]
     if year.member_months is not None:
         return year.member_months
-    if tables.claims is not None and year.performance_year in tables.claims.actuals.index:
-        return float(tables.claims.actuals.loc[year.performance_year, "member_months"])
+    if tables.claims is not None and year.performance_year in tables.claims.years:
+        return float(tables.claims.of_year(year.performance_year)["member_months"])
     if scenario.historical is not None and year.performance_year == scenario.historical.year:
         counted = tables.person_years()
         return None if counted is None else counted * MONTHS
