@@ -157,6 +157,7 @@ def test_a_failing_notebook_leaves_nothing_and_keeps_the_report_before(folder, t
         path.read_text(encoding="utf-8").replace("sensitivity_exhibits.two_way(run)", "1 / 0"), encoding="utf-8"
     )
     monkeypatch.setattr(report, "notebooks_folder", lambda: spoiled)
+    monkeypatch.setattr(report, "_chapters", lambda _: {"6-sensitivity": "Sensitivity"})
     target = tmp_path / "kept"
     shutil.copytree(folder, target)
     before = (target / "results.json").stat().st_mtime_ns
@@ -248,7 +249,8 @@ def test_waterfalls_end_where_the_figures_do():
     assert levels == pytest.approx(result.budget.benchmark.steps["pmpm"].to_numpy())
 
 
-def test_inputs_stay_out_where_the_scenario_says_so(tmp_path):
+def test_inputs_stay_out_where_the_scenario_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "_chapters", lambda _: {"4-settlement": "Settlement"})
     shutil.copytree(SCENARIOS, tmp_path / "s")
     path = tmp_path / "s" / "toolkit-2010.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("[report]", "[report]\nkeep_inputs = false"), "utf-8")
@@ -261,7 +263,10 @@ def test_inputs_stay_out_where_the_scenario_says_so(tmp_path):
     assert (folder / "notes.docx").exists()
 
 
-def test_a_stated_benchmark_has_no_budget_chapter(tmp_path):
+def test_a_stated_benchmark_has_no_budget_chapter(tmp_path, monkeypatch):
+    kept = report._chapters(run(SCENARIOS / "hackensack-2014.toml"))
+    assert list(kept) == ["10-proposal", "4-settlement", "5-chance", "6-sensitivity", "7-negotiation"]
+    monkeypatch.setattr(report, "_chapters", lambda _: {"10-proposal": "Proposal"})
     folder = propose(SCENARIOS / "hackensack-2014.toml", tmp_path / "hackensack")
     assert not (folder / "budget.html").exists()
     assert "budget.html" not in (folder / "index.html").read_text(encoding="utf-8")
