@@ -9,6 +9,7 @@ import pytest
 from acomodel import InputError, change, load_scenario, run
 from acomodel.contract.terms import changed
 from acomodel.outlook.populations import published_costs
+from acomodel.workbench.chain import outcome
 from acomodel.workbench.report import _write_figures, results_text
 
 TOOLKIT, TWO_SIDED = "scenarios/toolkit-2010.toml", "scenarios/commercial-two-sided.toml"
@@ -26,9 +27,9 @@ def sized(settings):
 
 
 def test_the_simulation_of_luck_alone_is_the_exact_distribution():
-    base = change(load_scenario(TWO_SIDED), sized(NOTHING_ELSE | {"long_run_savings": 0.03}))
+    base = change(load_scenario(TWO_SIDED), sized(NOTHING_ELSE | {"long_run_savings": 0.02}))
     look = run(base).outlook
-    exact = look.savings().payments(look.terms, benchmark=look.benchmark, **look.quality)
+    exact = look.savings().payments(look.terms, benchmark=look.benchmark, **look.settled)
     drawn = look.simulation.to_frame()
     for year in ("Year 1", "Year 2", "Year 3"):
         row = drawn.loc[year]
@@ -49,7 +50,7 @@ def test_sizes_come_from_the_scenario(two_sided):
     named = {a.name: a for a in two_sided.assumptions}
     assert named["Deviation of the annual trend"].source.startswith("interval of the regression")
     assert "Medicare Shared Savings" in named["Deviation of skill at this size"].source
-    assert named["True savings of the first year"].source == "the ACO's judgment, illustrative"
+    assert named["What the ACO really saves in the first year"].source == "the ACO's judgment, illustrative"
     stated = run(change(two_sided.scenario, {"outlook.uncertainty.trend_sd": 0.02}), two_sided.tables)
     assert stated.outlook.uncertainty.trend_sd == 0.02
 
@@ -77,7 +78,7 @@ def test_no_members_no_outlook():
     ("values", "words"),
     [
         ({"outlook.uncertainty.skil_sd": 0.1}, "Did you mean 'skill_sd'"),
-        ({"outlook.uncertainty.skill_sd": 3.0}, "uncertainty.skill_sd: found 3.0"),
+        ({"outlook.uncertainty.skill_sd": 3.0}, "outlook.uncertainty.skill_sd: found 3; at most 0.5 is wanted"),
         ({"outlook.uncertainty.correlation": [["luck", "skill", 2.0]]}, "-1 to 1"),
         ({"outlook.uncertainty.correlation": [["luck", "moon", 0.2]]}, "'moon' is no cause"),
         ({"outlook.draws": 10}, "outlook.draws: found 10; at least 100"),
@@ -86,10 +87,16 @@ def test_no_members_no_outlook():
         ({"outlook.truncate": 3_000.0}, "truncation at 3,000.00 a member"),
         ({"negotiation.contracts": [{"name": "A", "change": {"mrs": 0.03}}]}, "'mrs' is no clause"),
         ({"negotiation.contracts": [{"name": "A", "change": {"msr": 3.0}}]}, "msr"),
-        ({"negotiation.contracts": [{"name": "A"}, {"name": "A"}]}, "a name stands twice"),
+        ({"negotiation.contracts": [{"name": "A"}, {"name": "A"}]}, "the name 'A' stands twice"),
         ({"negotiation.equal_change": {"mrs": 0.03}}, "'mrs' is no clause"),
         ({"negotiation.frontier": {"sharing": [0.03]}}, "'sharing' is no clause"),
         ({"negotiation.equal_clause": "sharing"}, "'sharing' is no clause"),
+        ({"outlook.uncertainty.correlation": ["trend", "risk", 0.3]}, "outlook.uncertainty.correlation"),
+        ({"outlook.costs": "a.csv", "outlook.population": "medicare"}, "costs and population are both given"),
+        ({"negotiation.contracts": [{"name": "A", "change": {"sharing_rate": 80}}]}, "80 percent is 0.8"),
+        ({"negotiation.equal_change": {"sharing_rate": 0.4}}, "which equal_clause asks for"),
+        ({"negotiation.frontier": {"msr": []}}, "no values of msr"),
+        ({"negotiation.programme": [{"name": "A", "ramp": [50.0]}]}, "ramp: found 50; shares from 0 to 1"),
         ({"negotiation.programme_cost": 5.0}, "programme and programme_cost are both given"),
         ({"negotiation.programme": [{"name": "A", "category": "Imagin", "share_saved": 0.1}]}, "no claims of 'Imagin'"),
     ],
@@ -113,8 +120,10 @@ def test_costs_by_member_are_used_and_kept_without_names(tmp_path):
     own = tmp_path / "own.toml"
     own.write_text('extends = "toolkit-2010.toml"\nname = "own"\n[outlook]\ncosts = "costs.csv"\n', encoding="utf-8")
     result = run(own)
-    assert result.outlook.source == "costs by member, as given"
-    assert result.outlook.costs.mean == pytest.approx(costs["annual_cost"].clip(upper=50_000).mean())
+    assert result.outlook.source == "costs by member as given, at the level of the benchmark"
+    assert result.outlook.costs.mean == pytest.approx(result.outlook.benchmark / result.outlook.members)
+    assert result.outlook.costs.strata[0].costs.max() == 50_000
+    assert result.tables.fingerprint("costs")["rows"] == 4_000
     folder = tmp_path / "report"
     folder.mkdir()
     _write_figures(folder, load_scenario(own), result)
@@ -122,7 +131,7 @@ def test_costs_by_member_are_used_and_kept_without_names(tmp_path):
     assert "M17" not in kept
     assert results_text(run(folder / "scenario.toml")) == (folder / "results.json").read_text(encoding="utf-8")
     figures = json.loads((folder / "results.json").read_text(encoding="utf-8"))["results"]["outlook"]
-    assert figures["costs"]["source"] == "costs by member, as given"
+    assert figures["costs"]["source"] == "costs by member as given, at the level of the benchmark"
 
 
 def test_offers_are_the_own_terms_with_clauses_changed(two_sided):
@@ -166,3 +175,77 @@ def test_published_populations_have_the_concentration_they_were_fitted_to(popula
     assert cut.strata[0].costs.max() == 100_000.0
     with pytest.raises(InputError, match="whose mean is"):
         published_costs(population, 8_000.0, truncate=7_000.0)
+
+
+def test_another_contract_may_not_bear_the_name_of_the_own_one(two_sided):
+    offer = {"name": two_sided.negotiation.own.name, "change": {"msr": 0.03}}
+    with pytest.raises(InputError, match="is the name of the scenario's terms"):
+        run(change(two_sided.scenario, {"negotiation.contracts": [offer]}), two_sided.tables).results()
+
+
+def test_what_is_stated_is_listed_with_its_source(two_sided):
+    values = {"outlook.uncertainty.long_run_savings": 0.03, "outlook.uncertainty.correlation": [["trend", "risk", 0.3]]}
+    values |= {"basis": {}}
+    listed = {a.note: a for a in run(change(two_sided.scenario, values), two_sided.tables).assumptions}
+    for key in ("outlook.uncertainty.long_run_savings", "outlook.uncertainty.correlation", "outlook.true_savings"):
+        assert listed[f"setting {key}"].source == "not stated"
+    assert listed["setting outlook.seed"].source == "default of the package"
+    assert "0.05" in str(listed["setting negotiation.programme.0.share_saved"].value)
+    assert "msr 0.03" in str(listed["setting negotiation.contracts.0.change"].value)
+
+
+def test_costs_that_are_nothing_are_refused(tmp_path, two_sided):
+    path = tmp_path / "zeros.csv"
+    path.write_text("annual_cost\n0\n0\n", encoding="utf-8")
+    base = change(two_sided.scenario, {"outlook.costs": str(path)})
+    with pytest.raises(InputError, match="outlook.costs: the mean annual cost is 0.00"):
+        run(base).results()
+    path.write_text("member_id,annual_cost\nM1,5\nM1,7\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 3: a member_id stands again"):
+        run(base)
+
+
+def test_losses_brought_forward_reach_every_view_of_the_year(two_sided):
+    terms = {"sharing_rate": 0.5, "msr": 0.02, "losses_carried": True, "share_from": "threshold"}
+    base = change(two_sided.scenario, {"terms": terms, "years.0.carried_losses": 1e6, "negotiation.contracts": []})
+    with_losses = run(base, two_sided.tables)
+    without = run(change(base, {"years.0.carried_losses": 0.0}), two_sided.tables)
+    at = {"years.0.actual_adjustment": np.array([0.0, -0.05])}
+    for move, paid in zip(at["years.0.actual_adjustment"], outcome(with_losses, at), strict=True):
+        moved = run(change(base, {"years.0.actual_adjustment": float(move)}), two_sided.tables)
+        assert paid == pytest.approx(moved.headline()["payment"])
+    rate = float(with_losses.headline()["savings_rate"])
+    assert with_losses.outcomes(rates=[rate])["payment"].iloc[0] == pytest.approx(with_losses.headline()["payment"])
+    expected = [
+        r.outlook.savings().payments(r.outlook.terms, benchmark=r.outlook.benchmark, **r.outlook.settled)
+        for r in (with_losses, without)
+    ]
+    assert expected[0].expected_payment < expected[1].expected_payment - 1e5
+    first = [r.outlook.simulation.payment[:, 0].mean() for r in (with_losses, without)]
+    assert first[0] < first[1] - 1e5
+
+
+def test_the_baseline_grows_with_the_members_by_size(two_sided):
+    sizes = two_sided.negotiation._at_any_size()
+    here = two_sided.outlook.uncertainty.benchmark_deviation(two_sided.outlook.members)
+    assert sizes.benchmark_deviation(two_sided.outlook.members) == pytest.approx(here)
+    assert sizes.benchmark_deviation(4 * two_sided.outlook.members) == pytest.approx(here / 2)
+
+
+def test_return_is_that_of_the_pro_forma(two_sided):
+    made = two_sided.negotiation
+    table = made.pro_forma.table
+    cost = float(table["cost"].sum())
+    value = made.comparison.to_frame()["value"][made.own.name, "return"]
+    assert value == pytest.approx(float(table["paid"].sum()) / cost - 1, abs=1e-9)
+
+
+def test_a_threshold_by_size_goes_by_person_years(two_sided):
+    base = change(
+        two_sided.scenario,
+        {"terms.msr": "size", "terms.mlr": "size", "outlook.members": 15_000.0, "negotiation.contracts": []},
+    )
+    result = run(base, two_sided.tables)
+    assert result.outlook.members == 15_000
+    assert result.outlook.limits[0] == pytest.approx(result.headline()["msr"])
+    assert result.outlook.prospect.person_years == 20_250

@@ -126,11 +126,12 @@ class Clauses:
         start: np.ndarray,
         least: np.ndarray,
         benchmark: np.ndarray,
+        rate: np.ndarray,
     ) -> tuple[Numeric, Numeric, Numeric]:
         """Losses brought forward, what of them is set off, and what is carried on, new ones beyond `start` included."""
         if not self.carries.any():
             return 0.0, 0.0, 0.0
-        used = np.where(self.carries, np.minimum(brought, shared_savings), 0.0)
+        used = np.where(self.carries & (rate > 0), np.minimum(brought, shared_savings), 0.0)
         loses = self.carries & (savings < 0) & (-savings >= (least - 1e-12) * benchmark)
         new = np.where(loses, self.within_corridors(-savings, start, benchmark), 0.0)
         carried_in = np.where(self.carries, brought, 0.0)

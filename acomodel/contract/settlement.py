@@ -32,7 +32,11 @@ LINES: dict[str, tuple[str, str, str]] = {
     "final_sharing_rate": ("Final sharing rate", "%..", "sharing rate × quality factor (× reduced rate)"),
     "shared_savings": ("Savings to be shared", "$.", "from the first dollar, or beyond the threshold"),
     "carried_in": ("Losses brought forward", "$.", "of earlier years, not yet set off"),
-    "carried_used": ("Losses of earlier years set off", "$.", "at most the savings to be shared"),
+    "carried_used": (
+        "Losses of earlier years set off",
+        "$.",
+        "at most the savings to be shared, if they are paid for",
+    ),
     "carried_on": ("Losses carried on", "$.", "losses brought forward − set off + those of the period"),
     "gross_savings": ("ACO's share of savings", "$.", "final sharing rate × (savings to be shared − losses set off)"),
     "sequestration": ("Sequestration", "$.", "share of savings × sequestration rate"),
@@ -339,8 +343,9 @@ def settle(
     final_sharing_rate = contract["sharing_rate"] * factor * np.where(reduced, contract["below_msr_factor"], 1.0)
     shared_savings = np.where(earns, contract.within_corridors(savings, np.where(beyond, msr, 0.0), bench), 0.0)
     brought = number("carried_losses", carried_losses, low=0.0) if contract.carries.any() else np.zeros(())
+    start, offered = np.where(beyond, msr, 0.0), np.where(may_share, savings, 0.0)
     carried_in, carried_used, carried_on = contract.carried(
-        brought, shared_savings, np.where(may_share, savings, 0.0), np.where(beyond, msr, 0.0), msr, bench
+        brought, shared_savings, offered, start, msr, bench, final_sharing_rate
     )
     gross_savings = final_sharing_rate * (shared_savings - carried_used)
     sequestration = contract["sequestration"] * gross_savings

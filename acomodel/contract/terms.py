@@ -189,5 +189,16 @@ def changed(terms: Terms, clauses: Mapping[str, Any], name: str | None = None) -
         return Terms(**stated | ({} if name is None else {"name": name}))
     except ValidationError as error:
         said = error.errors(include_url=False)[0]
-        words = ", ".join(f"{clause} = {value}" for clause, value in clauses.items())
-        raise InputError(f"terms '{terms.name}' with {words}: {said['msg'].removeprefix('Value error, ')}") from None
+        raise InputError(f"terms '{name or terms.name}': {_fault(said)}") from None
+
+
+def _fault(said: Any) -> str:
+    """A fault of a clause in words: clause, what was found, what is wanted."""
+    clause, found, message = ".".join(map(str, said["loc"])), said["input"], said["msg"].removeprefix("Value error, ")
+    if said["type"] not in ("less_than_equal", "greater_than_equal"):
+        return f"{clause}: found {found!r}; {message}" if clause else message
+    bound = said["ctx"]["le" if said["type"].startswith("less") else "ge"]
+    words = (
+        f"{clause}: found {found:g}; {'at most' if said['type'].startswith('less') else 'at least'} {bound:g} is wanted"
+    )
+    return f"{words}. A share is wanted: {found:g} percent is {found / 100:g}" if bound == 1 < found <= 100 else words

@@ -14,8 +14,10 @@ FEW_STEPS = 64
 """Distinct costs among which a step other than cents is looked for."""
 ORDER = 7
 """Highest moment kept of each cell."""
-FEW = 600
+FEW = 2400
 """Fewer distinct costs than this are kept as they are."""
+RARE = 1e-9
+"""Chance that a population has a cost beyond the amount to which `folded` counts."""
 OUTSIDE = 1e-15
 """Chance allowed outside the interval of the series, on each side."""
 TILTS = np.geomspace(0.05, 300, 56)
@@ -200,6 +202,26 @@ class Part:
         return min(ends), max(ends)
 
 
+def folded(part: Part) -> Part:
+    """
+    The same members with their rarest costs counted up to an amount that few populations exceed at all.
+
+    Notes
+    -----
+    No total of the members lies beyond but for a chance of `RARE`, by which chances err.
+    """
+    cells = part.cells
+    order = np.argsort(-cells.costs, kind="stable")
+    beyond = np.cumsum(cells.weights[order]) * part.count
+    at = int(np.searchsorted(beyond, RARE, side="right"))
+    most = float(cells.costs[order[min(at, len(order) - 1)]])
+    return (
+        part
+        if most >= cells.high
+        else Part(compressed(np.minimum(cells.costs, most), cells.weights), part.count, part.scale)
+    )
+
+
 def tilts(parts: Sequence[Part], sd: float, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Exponents of one sign and the cumulant generating function of the centred sum at them."""
     theta = side * TILTS / sd
@@ -221,6 +243,6 @@ def interval(parts: Sequence[Part], sd: float, outside: float = OUTSIDE) -> tupl
     ends = []
     for side in (-1, 1):
         theta, growth = tilts(parts, sd, side)
-        ends.append(np.min((growth - math.log(outside)) / np.abs(theta)))
+        ends.append(np.min((growth - math.log(outside)) / np.abs(theta), initial=np.inf))
     least, most = (sum(p.ends[i] for p in parts) for i in (0, 1))
     return max(-float(ends[0]), least), min(float(ends[1]), most)

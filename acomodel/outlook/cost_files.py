@@ -77,10 +77,22 @@ def cost_table(path: Path) -> pd.DataFrame:
     for name, role in OPTIONAL.items():
         if name in table and role not in given and name != column:
             given[role] = table[name].astype(str) if role == "stratum" else _numbers(path, table, name)
+    if "member_id" in table and "year" not in table and table["member_id"].duplicated().any():
+        again = int(table["member_id"].duplicated().to_numpy().argmax())
+        raise InputError(
+            f"{path}: row {again + 2}: a member_id stands again; one row a member, or a column year is wanted."
+        )
     frame = pd.DataFrame({"members": 1.0, **given})
     if (frame["members"] < 0).any() or not frame["members"].sum() > 0:
         raise InputError(f"{path}: members are {frame['members'].min():g}; counts, some above zero, are wanted.")
     return frame.groupby([name for name in frame if name != "members"], as_index=False)["members"].sum()
+
+
+def scaled_costs(table: pd.DataFrame, factor: float) -> pd.DataFrame:
+    """Table of costs made by `cost_table` with every cost times a factor."""
+    if "kind" in table:
+        return table.assign(allowed=table["allowed"] * factor, squares=table["squares"] * factor**2)
+    return table.assign(annual_cost=table["annual_cost"] * factor)
 
 
 def costs_of(table: pd.DataFrame, *, truncate: float | None = None) -> CostDistribution:
@@ -132,7 +144,7 @@ def _is_number(text: str) -> bool:
 
 def _column_of_costs(path: Path, table: pd.DataFrame) -> str:
     """Name of the column that holds the costs."""
-    if len(table.columns) == 1:
+    if len(table.columns) == 1 and str(table.columns[0]) not in IGNORED:
         return str(table.columns[0])
     found = [name for name in COSTS if name in table]
     known = {*COSTS, *OPTIONAL, *IGNORED}

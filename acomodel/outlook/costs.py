@@ -210,7 +210,7 @@ def cost_distribution(
         if len(strata) != len(values):
             raise InputError(f"costs: {len(values)} members have costs, {len(strata)} have a stratum")
         groups.insert(0, np.asarray(pd.Series(strata).astype(str)))
-    return CostDistribution(_grouped(values, weights, groups), f"{len(values):,} costs")
+    return CostDistribution(_grouped(values, weights, groups), f"{weights.sum():,.0f} costs")
 
 
 def _column(what: str, given: Any, wanted: int | None, remedy: str) -> np.ndarray:

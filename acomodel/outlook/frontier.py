@@ -31,7 +31,7 @@ OBJECTIVES: dict[str, tuple[str, str, int]] = {
     "worst": ("ACO's worst twentieth", "$", 1),
     "chance": ("Chance that the ACO is paid in any year", "%.", 1),
     "loss": ("Chance that the ACO pays on balance", "%.", -1),
-    "luck": ("Paid for luck", "$", -1),
+    "unsaved": ("Paid without savings", "$", -1),
     "payer_keeps": ("Savings that the payer keeps", "$", 1),
 }
 """Objectives of a frontier: words, format, and 1 where more is better for the side that has it, -1 where less is."""
@@ -73,9 +73,10 @@ class Frontier(Shown):
         words = {clause: CLAUSES[clause][0] for clause in self.clauses}
         heads = {"gain": OBJECTIVES[self.gain][0], "cost": OBJECTIVES[self.cost][0]}
         frame = found[[*self.clauses, "gain", "gain_error", "cost", "cost_error"]].rename(columns=words | heads)
-        frame = frame.rename(columns={"gain_error": "± gain", "cost_error": "± cost"}).reset_index(drop=True)
+        spread = {f"{side}_error": f"± {_lower(head)}" for side, head in heads.items()}
+        frame = frame.rename(columns=spread).reset_index(drop=True)
         styles = {heads[k]: OBJECTIVES[o][1] for k, o in (("gain", self.gain), ("cost", self.cost))}
-        errors = {f"± {k}": OBJECTIVES[o][1] for k, o in (("gain", self.gain), ("cost", self.cost))}
+        errors = {spread[f"{k}_error"]: OBJECTIVES[o][1] for k, o in (("gain", self.gain), ("cost", self.cost))}
         formats = dict.fromkeys(words.values(), "%.") | styles | errors
         note = (
             f"{len(found):,} of {len(self.table):,} combinations, each on the same {self.draws:,} futures: no other "
@@ -84,13 +85,17 @@ class Frontier(Shown):
         return Exhibit("Efficient combinations of clauses", frame, formats, note)
 
 
+def _lower(words: str) -> str:
+    return words[0].lower() + words[1:]
+
+
 def frontier(
     futures: Futures,
     terms: Contract,
     clauses: Mapping[str, Sequence[float]],
     *,
     gain: str = "payment",
-    cost: str = "luck",
+    cost: str = "unsaved",
 ) -> Frontier:
     """
     Combine values of clauses and find those that no other combination betters for both sides.
@@ -120,8 +125,8 @@ def frontier(
     Notes
     -----
     A payment is a transfer: what one side has more, the other has less. The sides' interests part in what is paid
-    *for*: the ACO wants to be paid at its true savings, the payer not for luck, which is the expected payment on the
-    same futures had nothing been saved in any of them. A combination is efficient if none is at least as good in
+    *for*: the ACO wants to be paid at its true savings, the payer not to pay without savings, which is what is expected
+    on the same futures had nothing been saved in any of them. A combination is efficient if none is at least as good in
     both objectives and better in one. All draws are used.
 
     References
@@ -141,7 +146,7 @@ def frontier(
     if len(combinations) > MOST:
         raise InputError(f"frontier: {len(combinations):,} combinations of clauses; at most {MOST:,} are wanted")
     contracts = [with_clauses(terms, dict(zip(names, values, strict=True))) for values in combinations]
-    idle = without_savings(futures) if "luck" in (gain, cost) else None
+    idle = without_savings(futures) if "unsaved" in (gain, cost) else None
     rows = []
     for values, contract in zip(combinations, contracts, strict=True):
         simulation = futures.settle(contract)

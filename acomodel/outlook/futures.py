@@ -100,14 +100,14 @@ class Futures(Shown):
         payment = np.empty((years, self.scores.draws))
         for start in range(0, self.scores.draws, CHUNK):
             rows = slice(start, start + CHUNK)
-            carried: Numeric = 0.0
+            carried: Numeric = self.prospect.carried_losses
             for t, contract in enumerate(contracts):
                 revenue = self.prospect.revenue
                 found = settle(
                     _one(self.benchmark.T[t], rows),
                     self.actual.T[t, rows],
                     contract,
-                    members=self.prospect.members,
+                    members=self.prospect.person_years or self.prospect.members,
                     quality_score=_one(self.quality_score.T[t], rows),
                     quality_standard=self.prospect.quality_standard,
                     revenue=None if revenue is None else revenue * (1 + self.prospect.growth) ** t,

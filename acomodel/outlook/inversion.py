@@ -9,8 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from acomodel.outlook.characteristic import OUTSIDE, Part, interval, tilts
+from acomodel.inputs import InputError
+from acomodel.outlook.characteristic import OUTSIDE, RARE, Part, folded, interval, tilts
 
+WIDE = 150
+"""Width of the interval, in standard deviations, from which the rarest costs are counted up to an amount only."""
+COARSE = 0.2
+"""Step of a lattice, in standard deviations of the sum, that tells too little."""
 DECAY = 1e-15
 """Size of a term, against the first, at which the series ends."""
 TERMS = 8192
@@ -192,8 +197,10 @@ def invert(parts: Sequence[Part]) -> Sum:
     which end where :math:`|\varphi|` has fallen to 1e-15, plus what the cells of `compressed` do, a bound on which is
     summed over the terms, plus rounding. Costs that are multiples of a step give sums that are so: each coefficient is
     multiplied by :math:`(h t/2)/\sin(h t/2)` and the series read half a step above, which is exact on such a lattice.
-    Where :math:`|\varphi|` does not fall, for a few members, each cost is divided between two points of a
-    lattice, mean preserved, and the power taken by fast Fourier transform.
+    Where the interval is wider than 150 standard deviations, the rarest costs are counted up to an amount that no
+    member of the population exceeds but for a chance of 1e-9, which is added to the error. Where :math:`|\varphi|` does
+    not fall, for a few members, each cost is divided between two points of a lattice, mean preserved, and the power
+    taken by fast Fourier transform.
 
     References
     ----------
@@ -217,6 +224,10 @@ def invert(parts: Sequence[Part]) -> Sum:
     if len(parts) == 1 and parts[0].count == 1:
         return Sum(parts, mean, sd, "points", *parts[0].ends, 0.0, 0.0, 0.0, np.empty(0))
     a, b = interval(parts, sd)
+    rare = 0.0
+    if b - a > WIDE * sd:
+        parts, rare = tuple(folded(p) for p in parts), RARE * len(parts)
+        a, b = interval(parts, sd)
     step = _common_step(parts)
     least = sum(p.ends[0] for p in parts)
     if step:
@@ -240,7 +251,7 @@ def invert(parts: Sequence[Part]) -> Sum:
     cells = sum((p.count * p.cells.error(np.abs(t[1:] * p.scale)) for p in parts), np.zeros(size - 1))
     error = 2 * OUTSIDE + float((2 / (np.pi * k) * np.abs(phi[1:]) * np.expm1(np.minimum(cells, 1.0))).sum())
     error += 0.0 if step and size == round((b - a) / step) else 8 * DECAY
-    return Sum(parts, mean, sd, "cosine", a, b, error + 1e-14, FLOOR, step, terms)
+    return Sum(parts, mean, sd, "cosine", a, b, error + rare + 1e-14, max(FLOOR, rare), step, terms)
 
 
 def _turned(part: Part, t: np.ndarray) -> np.ndarray:
@@ -263,6 +274,11 @@ def _on_lattice(parts: tuple[Part, ...], mean: float, sd: float, a: float, b: fl
     size = 1 << math.ceil(math.log2((b - a) / step + 2)) if exact else LATTICE
     low, width, chances = _convolved(parts, a, b, size, step if exact else 0.0)
     high = low + width * (size - 1)
+    if not exact and (b - a) / (size - 4) > COARSE * sd:
+        raise InputError(
+            f"chance: one cost can be {max(p.cells.high for p in parts):,.0f}, too far beyond all others for the "
+            f"chances of {max(p.count for p in parts):,} members to be worked out; truncate the costs"
+        )
     rounding = 1e-15 * (10 + sum(p.count for p in parts))
     floor = max(FLOOR, 10 * rounding)
     found = Sum(parts, mean, sd, "lattice", low, high, rounding, floor, width if exact else 0.0, chances)

@@ -38,13 +38,13 @@ CLAUSES: dict[str, tuple[str, float, float]] = {
 FIGURES: dict[str, tuple[str, str]] = {
     "payment": ("Expected payment to the ACO", "$"),
     "payer_keeps": ("Expected savings that the payer keeps", "$"),
-    "luck": ("Paid for luck", "$"),
+    "unsaved": ("Paid without savings", "$"),
     "chance_year": ("Chance that the ACO is paid in a year", "%."),
     "chance": ("Chance that the ACO is paid in any year", "%."),
     "loss_year": ("Chance that the ACO pays in a year", "%."),
     "loss": ("Chance that the ACO pays on balance", "%."),
     "worst": ("Average of the worst {worst:.0%}", "$"),
-    "return": ("Return on the ACO's investment", "%."),
+    "return": ("Return on the ACO's programme", "%."),
     "break_even": ("Break-even savings", "%."),
 }
 """Figures of a contract over all years, in words and with their format."""
@@ -225,10 +225,15 @@ class ContractComparison(Shown):
     def _note(self) -> str:
         draws, years = next(iter(self.simulations.values())).payment.shape
         cost = f", programme cost {show(self.programme_cost, '$')} a year" if self.programme_cost else ""
+        covers = "covers the programme's cost" if cost else "is zero"
+        covers += "; 'none' and 'always' where none between -40 and 40 percent does"
+        covers += (
+            ". Return: what the programme adds to the expected payment, less its cost, over its cost" if cost else ""
+        )
         return (
-            f"{years} years, {draws:,} futures{cost}; ± one standard error. Paid for luck: expected payment had "
-            "the ACO saved nothing in any future. Break-even: true savings a year at which the expected payment is the "
-            "programme's cost."
+            f"{years} years, {draws:,} futures{cost}; ± one standard error. Paid without savings: expected payment "
+            "had the ACO saved nothing in any future: luck, and "
+            f"errors of the benchmark. Break-even: true savings a year at which the expected payment {covers}."
         )
 
     def _shown(self, title: str, names: Sequence[str], column: str, error: str, note: str) -> Exhibit:
@@ -252,7 +257,12 @@ def _cell(value: float, error: float, style: str) -> str:
 
 
 def compare_contracts(
-    futures: Futures, contracts: Mapping[str, Contract], *, programme_cost: float = 0.0, worst: float = WORST
+    futures: Futures,
+    contracts: Mapping[str, Contract],
+    *,
+    programme_cost: float = 0.0,
+    programme_savings: Sequence[float] | np.ndarray | None = None,
+    worst: float = WORST,
 ) -> ContractComparison:
     r"""
     Compare any number of contracts on the same futures.
@@ -265,14 +275,16 @@ def compare_contracts(
         Name of a contract to its terms of all years, or one for each year; the first is what others are compared to.
     programme_cost : float
         What the ACO spends on its programme a year. [$]
+    programme_savings : array-like, optional
+        What the programme saves by year, on top of the futures' true savings; for its return. [share]
     worst : float
         Share of worst futures whose average is wanted. [share]
 
     Returns
     -------
     ContractComparison
-        Of all years together: expected payment, what the payer keeps of the savings, what is paid for luck, chances of
-        payment and of loss, the worst futures, return on the ACO's investment and break-even savings.
+        Of all years together: expected payment, what the payer keeps of the savings, what is paid without
+        savings, chances of payment and of loss, the worst futures, return on the ACO's investment, break-even savings.
 
     Raises
     ------
@@ -282,9 +294,11 @@ def compare_contracts(
     Notes
     -----
     In every future, payment + what the payer keeps + actual spending = benchmark. The return is
-    :math:`(E[P] - c) / c` with the programme's cost :math:`c`; the break-even is the :math:`s` for which
-    :math:`E[P \mid s] = c`, found on the same scores. Each figure is a mean of one score for each future, so that its
-    standard error, and that of a difference on paired futures, is the scores' deviation over the root of their number.
+    :math:`(E[P'] - E[P] - c) / c` with the programme's cost :math:`c` and :math:`P'` what is paid with it; where
+    nothing says what it saves, what is paid beyond the payment without savings stands for the difference. The
+    break-even is the :math:`s` for which :math:`E[P \mid s] = c`, found on the same scores. Each figure is a mean of
+    one score for each future, so that its standard error, and that of a difference on paired futures, is the scores'
+    deviation over the root of their number.
 
     References
     ----------
@@ -304,7 +318,10 @@ def compare_contracts(
     for name, terms in contracts.items():
         every = contract_scores(simulations[name], idle.settle(terms), worst)
         if cost:
-            every["return"] = (every["payment"] - cost) / cost
+            more = every["payment"] - every["unsaved"]
+            if programme_savings is not None:
+                more = saving_more(futures, programme_savings).settle(terms).total - every["payment"]
+            every["return"] = (more - cost) / cost
         found[name] = {figure: (float(one.mean()), one) for figure, one in every.items()}
         found[name]["break_even"] = _break_even(futures, terms, cost)
     first = next(iter(found.values()))
@@ -347,7 +364,7 @@ def contract_scores(simulation: Simulation, idle: Simulation, worst: float = WOR
     return {
         "payment": total,
         "payer_keeps": (futures.benchmark - futures.actual - payment).sum(axis=1),
-        "luck": idle.total,
+        "unsaved": idle.total,
         "chance_year": (payment > 0).mean(axis=1),
         "chance": (payment > 0).any(axis=1).astype(float),
         "loss_year": (payment < 0).mean(axis=1),

@@ -19,6 +19,8 @@ LISTED_AT = {
     "commercial": "fitted to the concentration of spending in employer plans, 2013-17 (EBRI Issue Brief 493)",
 }
 """Where the shapes come from."""
+TOP = 1e-6
+"""Share of those with costs whose costs count as much as the least of theirs; the shapes tell nothing of more."""
 PERCENTILE = 0.99
 """Percentile at which Medicare's Shared Savings Program truncates annual costs, within each enrollment type."""
 
@@ -52,7 +54,8 @@ def published_costs(
     -----
     Medicare's top 1, 5, 10, 20 and 50 percent have 14.9, 41.5, 60.0, 79.1 and 95.7 percent of spending [1]_, against
     15.4, 41.8, 59.4, 78.7 and 97.3 of the fit; in employer plans the top 1, 5, 10 and 20 percent have 28, 56, 70 and
-    84 [2]_, against 28.2, 55.6, 70.1 and 84.2.
+    84 [2]_, against 28.2, 55.6, 70.1 and 84.2. The highest of a million costs stands for all beyond it, of which the
+    shares say nothing.
 
     References
     ----------
@@ -95,10 +98,12 @@ def _severity(population: str, level: float = 1.0):  # type: ignore[no-untyped-d
 
 def _at(population: str, truncate: float | None) -> CostDistribution:
     """Population of mean 1 untruncated."""
-    return severity_costs(_severity(population), zero_share=SHAPES[population][0], truncate=truncate)
+    return _level(population, 1.0, truncate)
 
 
 def _level(population: str, level: float, truncate: float | None) -> CostDistribution:
     """Population at a level; the truncation is of mean 1."""
-    at = None if truncate is None else truncate * level
-    return severity_costs(_severity(population, level), zero_share=SHAPES[population][0], truncate=at)
+    severity = _severity(population, level)
+    top = float(severity.ppf(1 - TOP))
+    at = top if truncate is None else min(truncate * level, top)
+    return severity_costs(severity, zero_share=SHAPES[population][0], truncate=at)

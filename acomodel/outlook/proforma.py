@@ -133,7 +133,8 @@ class Intervention:
     @model_validator(mode="after")
     def _coherent(self) -> Intervention:
         if any(not 0 <= part <= 1 for part in self.ramp):
-            raise ValueError("ramp wants shares from 0 to 1")
+            odd = next(part for part in self.ramp if not 0 <= part <= 1)
+            raise ValueError(f"ramp: found {odd:g}; shares from 0 to 1 are wanted")
         if (self.cost_per_member or self.saved_per_member) and not self.members:
             raise ValueError("an amount per member needs the members reached")
         return self
@@ -270,7 +271,8 @@ def pro_forma(
 
     .. math:: v_t = E[P_t \mid s_t + \Delta_t] - E[P_t \mid s_t], \qquad \Delta_t = \text{saved}_t / E_t,
 
-    on the same futures, with their expected cost :math:`E_t`. What the contract pays for luck it pays without the
+    on the same futures, with their expected cost :math:`E_t`. What the contract pays
+    without savings it pays without the
     programme too, and is no return on it.
 
     References

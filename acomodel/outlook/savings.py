@@ -189,6 +189,8 @@ class SavingsDistribution(Shown):
         quality_score: float = 1.0,
         quality_standard: str = "met",
         revenue: float | None = None,
+        settled_members: float | None = None,
+        carried_losses: float = 0.0,
         worst: float = 0.05,
     ) -> PaymentOutlook:
         r"""
@@ -202,6 +204,10 @@ class SavingsDistribution(Shown):
             Benchmark of the year; the members' expected cost if not given. [$]
         quality_score, quality_standard, revenue
             As for `settle`.
+        settled_members : float, optional
+            Members on whom thresholds by size depend, such as person years; those drawn if not given. [members]
+        carried_losses : float
+            Losses brought forward into the year. [$]
         worst : float
             Share of worst outcomes whose average is wanted. [share]
 
@@ -225,10 +231,11 @@ class SavingsDistribution(Shown):
             raise InputError(f"payments: worst {worst:g} of outcomes; a share above 0 and at most 1 is wanted")
         total = self.ratio.total if benchmark is None else float(benchmark)
         given: dict[str, Any] = {
-            "members": self.ratio.members,
+            "members": self.ratio.members if settled_members is None else settled_members,
             "quality_score": quality_score,
             "quality_standard": quality_standard,
             "revenue": revenue,
+            "carried_losses": carried_losses,
         }
         limits = settle(total, total, terms, **given)
         rates, chances = self.cells([float(limits.msr), -float(limits.mlr)])

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from acomodel.contract.terms import Terms, changed
-from acomodel.inputs import nearest
 from acomodel.outlook.proforma import Intervention
 from acomodel.outlook.uncertainty import Uncertainty
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-_SIZES = {field.name for field in dataclasses.fields(Uncertainty)}
+
+
+def _all_optional() -> Any:
+    """Settings class with every field of `Uncertainty` but true savings, none of which need be given."""
+    known: Any = Uncertainty
+    body: dict[str, Any] = {"__annotations__": {}, "__doc__": "Sizes of causes that are stated."}
+    for name, field in known.__pydantic_fields__.items():
+        if name != "true_savings":
+            kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+            body["__annotations__"][name] = kind | None
+            body[name] = Field(default=None, description=field.description)
+    return dataclass(type("StatedUncertainty", (), body), frozen=True, config=_STRICT)
+
+
+if TYPE_CHECKING:
+    StatedUncertainty = Uncertainty
+else:
+    StatedUncertainty = _all_optional()
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -22,7 +37,7 @@ class OutlookSettings:
     """How much of a settlement is luck: costs, members, what is really saved, what is uncertain."""
 
     costs: str | None = Field(
-        default=None, description="file of annual costs by member; the claims of the baseline by default"
+        default=None, description="annual costs by member; the claims of the baseline by default [file]"
     )
     population: Literal["medicare", "commercial"] | None = Field(
         default=None, description="published shape of costs where none are known by member; by the terms by default"
@@ -42,28 +57,25 @@ class OutlookSettings:
     draws: int = Field(default=20_000, ge=100, le=2_000_000, description="futures simulated")
     seed: int = Field(default=1, ge=0, description="seed of the simulation")
     growth: float = Field(default=0.0, gt=-0.5, lt=0.5, description="growth of the benchmark a year [share]")
-    uncertainty: dict[str, float | int | list[Any]] = Field(
-        default_factory=dict, description="sizes of the causes other than the defaults"
+    uncertainty: StatedUncertainty = Field(
+        default_factory=StatedUncertainty, description="sizes of the causes other than the defaults"
     )
 
     @model_validator(mode="after")
-    def _known(self) -> OutlookSettings:
-        for name in self.uncertainty:
-            if name not in _SIZES:
-                raise ValueError(f"uncertainty: unknown key '{name}'.{nearest(name, _SIZES)}")
+    def _coherent(self) -> OutlookSettings:
+        if self.costs is not None and self.population is not None:
+            raise ValueError("costs and population are both given; one is wanted")
         try:
             self.sizes()
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ValueError(f"uncertainty.{where}: found {first['input']!r}; {first['msg']}") from None
+            said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(f"uncertainty.{said}") from None
         return self
 
     def sizes(self, **defaults: Any) -> Uncertainty:
         """Sizes of the causes: those stated, else the defaults given, else the published ones."""
-        stated = defaults | {"true_savings": self.true_savings} | self.uncertainty
-        numbers: dict[str, Any] = {k: _number(v) if k != "agreement_years" else v for k, v in stated.items()}
-        return Uncertainty(**numbers)
+        stated = {name: value for name, value in vars(self.uncertainty).items() if value is not None}
+        return Uncertainty(**defaults | {"true_savings": self.true_savings} | stated)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -107,8 +119,14 @@ class NegotiationSettings:
     @model_validator(mode="after")
     def _told_apart(self) -> NegotiationSettings:
         names = [offer.name for offer in self.contracts]
-        if len(set(names)) < len(names):
-            raise ValueError("contracts: a name stands twice")
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"contracts: the name '{twice[0]}' stands twice")
+        if self.equal_clause in self.equal_change:
+            raise ValueError(f"equal_change states {self.equal_clause}, which equal_clause asks for")
+        empty = [clause for clause, values in self.frontier.items() if not values]
+        if empty:
+            raise ValueError(f"frontier: no values of {empty[0]} are given; one or more are wanted")
         if self.programme and self.programme_cost:
             raise ValueError("programme and programme_cost are both given; one is wanted")
         return self
@@ -118,8 +136,3 @@ class NegotiationSettings:
         if not self.programme:
             return self.programme_cost
         return sum(one.cost(year) for one in self.programme for year in range(years)) / years
-
-
-def _number(value: Any) -> Any:
-    """Whole numbers as TOML may have them, as numbers."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

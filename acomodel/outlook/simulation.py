@@ -75,6 +75,11 @@ class Prospect:
     growth : float
         Annual growth of benchmark, costs and revenue. [share]
 
+    person_years : float, optional
+        Members on whom thresholds by size depend; those drawn if not given. [members]
+    carried_losses : float
+        Losses brought forward into the first year. [$]
+
     Raises
     ------
     InputError
@@ -107,6 +112,8 @@ class Prospect:
     quality_standard: str = "met"
     revenue: float | None = None
     growth: float = 0.0
+    person_years: float | None = None
+    carried_losses: float = 0.0
 
     def __post_init__(self) -> None:
         _wanted("benchmark", self.benchmark, 0 < self.benchmark < np.inf, "dollars above zero")

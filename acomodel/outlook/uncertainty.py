@@ -29,7 +29,9 @@ Deviation = Annotated[float, Field(ge=0, le=0.5)]
 
 def _rows(value: Any) -> Any:
     """Rows of a TOML array as tuples."""
-    return tuple(tuple(row) for row in value) if isinstance(value, list | tuple) else value
+    listed = isinstance(value, list | tuple)
+    whole = listed and all(isinstance(row, list | tuple) and len(row) == 3 for row in value)
+    return tuple(tuple(row) for row in value) if whole else value
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))

@@ -204,7 +204,9 @@ class VarianceSplit(Shown):
         table = pd.DataFrame([*rows, sums], index=index, columns=list(columns), dtype=object)
         formats = dict.fromkeys(columns, "%")
         note = (
-            f"Shapley effects on the variance of all years together, ± one standard error. Standard deviation: "
+            "Share: Shapley effects on the variance of all years together, which share out what causes bring about "
+            "together, so that they add up; goes if alone known, and stays if all others are known, need not. "
+            f"± one standard error, on futures of their own. Standard deviation there: "
             f"${self.payment.sd:,.0f} of the payment, {self.savings_rate.sd:.2%} of the savings rate."
         )
         return Exhibit("Variance by cause", table, formats, note)

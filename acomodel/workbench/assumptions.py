@@ -19,8 +19,6 @@ _NOT_ASSUMED = (
     "report.",
     "sensitivity.",
     "outcomes.",
-    "outlook.",
-    "negotiation.",
     "claims.tables",
     "claims.engine",
     "claims.compare",
@@ -99,8 +97,10 @@ def _goes_without_saying(scenario: Scenario, key: str, value: Any) -> bool:
         return value == "met"
     if steps[-1] == "performance_year":
         return str(value) == scenario.years[int(steps[1])].label
-    said = ("terms.share_from", "terms.msr", "terms.loss_method")
-    return steps[0] == "terms" and key not in said and _field(scenario, steps)[1]
+    if steps[0] == "negotiation" and steps[-1] == "name":
+        return True
+    said = ("terms.share_from", "terms.msr", "terms.loss_method", "outlook.years", "outlook.draws", "outlook.seed")
+    return steps[0] in ("terms", "outlook", "negotiation") and key not in said and _field(scenario, steps)[1]
 
 
 def _field(scenario: Scenario, steps: list[str]) -> tuple[str, bool]:
@@ -108,6 +108,8 @@ def _field(scenario: Scenario, steps: list[str]) -> tuple[str, bool]:
     node: Any = scenario
     for step in steps[:-1]:
         node = node[int(step)] if step.isdigit() else getattr(node, step)
+    if isinstance(node, dict):
+        return f"{steps[-2]}: {steps[-1]}".replace("_", " "), False
     field = type(node).__pydantic_fields__[steps[-1]]
     return field.description or steps[-1], field.get_default(call_default_factory=True) == getattr(node, steps[-1])
 
@@ -127,6 +129,10 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
     words = re.split("[:;]", words)[0]
     if steps[0] == "years":
         words = f"{scenario.years[int(steps[1])].label}: {words}"
+    if steps[0] == "negotiation" and len(steps) > 3:
+        words = f"{getattr(scenario.negotiation, steps[1])[int(steps[2])].name}: {words}"
+    if isinstance(value, dict):
+        value = ", ".join(f"{name} {part}" for name, part in value.items())
     source = _source(scenario, key)
     if not source:
         source = "default of the package" if is_default else "not stated"

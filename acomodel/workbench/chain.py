@@ -16,7 +16,7 @@ from acomodel.rates import MONTHS
 from acomodel.workbench.budget import benchmarks_at
 from acomodel.workbench.ranges import default_ranges
 from acomodel.workbench.scenario import Scenario, change, settings
-from acomodel.workbench.years import given, months_of
+from acomodel.workbench.years import months_of
 
 if TYPE_CHECKING:
     from acomodel.workbench.model import Run
@@ -93,7 +93,7 @@ def outcome(run: Run, values: Mapping[str, np.ndarray], line: str = "payment") -
         agreed = float(settled["benchmark"]) / (1 + year.benchmark_adjustment)
     benchmark = agreed * (1 + moved["benchmark_adjustment"])
     actual = float(settled["actual"]) / (1 + year.actual_adjustment) * (1 + moved["actual_adjustment"])
-    clauses = given(scenario, run.tables, at)
+    clauses = run.given(at)
     quality = value(f"{year_key}.quality_score", clauses.pop("quality_score"))
     found = []
     for start in range(0, benchmark.size, CHUNK):

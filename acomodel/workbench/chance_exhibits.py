@@ -52,7 +52,7 @@ def savings_of(outlook: Outlook, true_savings: float = 0.0) -> SavingsDistributi
 
 def payments_of(outlook: Outlook, true_savings: float = 0.0) -> PaymentOutlook:
     """What the contract is expected to pay an ACO that really saves a share."""
-    return savings_of(outlook, true_savings).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.quality)
+    return savings_of(outlook, true_savings).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.settled)
 
 
 def reaching(rates: SavingsDistribution, threshold: float) -> float:
@@ -113,20 +113,21 @@ def costs_used(run: Run) -> Exhibit | None:
     if outlook is None:
         return None
     costs = outlook.costs
-    largest = max(float(s.costs[s.weights > 0].max()) for s in costs.strata)
     lines = {
         "Members": outlook.members,
         "Mean annual cost": costs.mean,
         "Standard deviation": costs.sd,
         "Coefficient of variation": costs.cv,
         "Skewness": costs.skewness,
-        "Largest cost that counts": largest,
+        "Costs count up to": outlook.truncated_at,
         "Members without cost": sum(s.share * float(s.weights[s.costs == 0].sum()) for s in costs.strata),
         "Deviation of the savings rate by luck": costs.cv / outlook.members**0.5,
         "The same with the benchmark and common causes": savings_of(outlook).sd,
     }
     styles = ("#", "$.", "$.", "0.000", "0.000", "$", "%.", "%.", "%.")
     formats = dict(zip(lines, styles, strict=True))
+    if outlook.truncated_at is None:
+        del lines["Costs count up to"]
     if not outlook.noise.baseline_members and not outlook.noise.shock_sd:
         del lines["The same with the benchmark and common causes"]
     if not lines["Members without cost"]:  # unknown where most members are known only in sums
@@ -192,7 +193,7 @@ def chance_by_size(run: Run) -> Exhibit | None:
         "Chance that luck alone reaches a threshold, by size",
         table,
         dict.fromkeys(table.columns, "%."),
-        "Costs as above at every size; a benchmark that was measured was measured on as many times the members.",
+        "Costs as above at every size. Where the baseline is noisy too, it grows and shrinks with the members.",
     )
 
 
@@ -333,8 +334,17 @@ def simulated(run: Run) -> Exhibit | None:
     if not (outlook.simulation.payment < 0).any():
         nothing |= rows.str.contains("owes")
     table = found.table[~nothing]
-    words = f"Everything uncertain drawn together, seed {outlook.scenario.outlook.seed}."
+    year = run.scenario.years[run.scenario.headline()].label
+    words = (
+        f"Year 1 is {year}. Everything uncertain drawn together, seed {outlook.scenario.outlook.seed}; the exact table "
+        "above holds luck alone."
+    )
     return Exhibit(found.title, table, found.formats, f"{words} {found.note}")
+
+
+def sizes(run: Run) -> Exhibit | None:
+    """Sizes of what is uncertain besides luck, and where they come from."""
+    return None if run.outlook is None else run.outlook.exhibit()
 
 
 def variance(run: Run) -> Exhibit | None:

@@ -112,7 +112,7 @@ def summary(run: Run) -> Note:
 
 def _luck(outlook: Outlook) -> str:
     """Chance that an ACO that saves nothing earns, and owes."""
-    found = outlook.savings(0.0).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.quality)
+    found = outlook.savings(0.0).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.settled)
     earned = (
         f"An ACO of this size that saves nothing would be paid by luck alone with a chance of {found.chance_earned:.1%}"
     )

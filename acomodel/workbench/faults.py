@@ -42,7 +42,7 @@ def fault_in(root: Any, tables: dict[str, Any], error: ValidationError) -> str:
     }
     if kind in bounds:
         words, bound = bounds[kind]
-        share = kind.startswith("less") and context[bound] == 1 and 1 < found <= 100
+        share = kind.startswith("less") and 0.1 <= context[bound] <= 1 <= found <= 100
         hint = f" A share is wanted: {found:g} percent is {found / 100:g}." if share else ""
         return f"{name}: found {found:g}; {words} {context[bound]:g} is wanted ({described(root, key, tables)}).{hint}"
     types = {

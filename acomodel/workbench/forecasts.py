@@ -19,7 +19,7 @@ from acomodel.workbench.adjustments import listed_claims, threshold
 from acomodel.workbench.claims import Claims, payments_of
 from acomodel.workbench.model import Run
 from acomodel.workbench.plots import BLUE, GREY, ORANGE, axes_of, nothing
-from acomodel.workbench.years import given, months_of
+from acomodel.workbench.years import months_of
 
 LEVEL = 0.9
 """Chance with which an interval holds the year. [share]"""
@@ -121,7 +121,9 @@ class Forecasts(Shown):
         year = self.path.year
         said = (
             f"Reported and completed: months of {year} until then. Low and high: {LEVEL:.0%} interval of the year's "
-            "spending. Exposure to come is taken as that of the last month; who is attributed, and the benchmark of "
+            "spending. Exposure to come is taken as that of the last month, so that a group that joins moves year and "
+            "benchmark when it comes; the forecast weighs what is paid against its own expectation, completion does "
+            "not. Who is attributed, and the benchmark of "
             f"{show(self.benchmark_pmpm, '$.')} PMPM, are those of this run."
         )
         if any(self.removed.values()):
@@ -183,7 +185,7 @@ def path(run: Run) -> Forecasts | None:
     if not months or not found.forecasts:
         return None
     pmpm = float(run.headline()["benchmark"]) / months
-    clauses = given(run.scenario, run.tables, position)
+    clauses = run.given(position)
     counted = found.scaled(1 + year.actual_adjustment)
     return Forecasts(run, counted, run.terms[position], clauses, pmpm, months, removed)
 
@@ -225,8 +227,9 @@ def score(run: Run) -> Exhibit | None:
     )
     formats = dict.fromkeys(frame.columns[:3], "%.") | {"Chance of less": "%"}
     note = (
-        f"Against {show(actual, '$.')} PMPM, the year's spending in this run, and in shares of it. One year is one "
-        "outcome: forecasts of its months err together."
+        f"Against {show(actual, '$.')} PMPM, the year's spending in this run, and in shares of it. Score: mean "
+        "distance of the forecast from what came, less its own spread; smaller is better. Chance of less: what the "
+        "forecast gave to a year at or below what came. One year is one outcome: forecasts of its months err together."
     )
     return Exhibit(f"Forecasts of {found.path.year} against what came", frame, formats, note)
 

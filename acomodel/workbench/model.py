@@ -118,6 +118,11 @@ class Run(Shown):
         """Settlement lines of the year the report leads with."""
         return self.lines().iloc[self.scenario.headline()]
 
+    def given(self, position: int) -> dict[str, Any]:
+        """What a year hands to `settle` beside benchmark, spending and terms, losses of the years before with it."""
+        brought = float(self.lines()["carried_in"].iloc[position])
+        return given(self.scenario, self.tables, position) | {"carried_losses": brought}
+
     def outcomes(self, position: int | None = None, rates: Sequence[float] | np.ndarray | None = None) -> pd.DataFrame:
         """
         Settlement of one year at several savings rates, everything else as it is.
@@ -137,7 +142,7 @@ class Run(Shown):
         at = self.scenario.headline() if position is None else position
         tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
         benchmark = float(self.lines()["benchmark"].iloc[at])
-        beside = given(self.scenario, self.tables, at) | {"carried_losses": float(self.lines()["carried_in"].iloc[at])}
+        beside = self.given(at)
         if beside["capitated_actual"] is not None:
             beside["capitated_actual"] *= benchmark / float(self.lines()["actual"].iloc[at]) * (1 - tried)
         result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **beside)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from acomodel.contract.terms import Terms, changed
+from acomodel.inputs import InputError
 from acomodel.outlook.equivalence import EqualValue, equal_value
 from acomodel.outlook.frontier import ClauseRanking, Frontier, frontier, rank_clauses
 from acomodel.outlook.levels import BySize, by_size, levels
 from acomodel.outlook.negotiation import ContractComparison, compare_contracts, with_clauses
 from acomodel.outlook.proforma import ProForma, pro_forma
 from acomodel.outlook.settings import NegotiationSettings
+from acomodel.outlook.uncertainty import Uncertainty
 from acomodel.workbench.budget import Budget
 from acomodel.workbench.outlook import Outlook
 
@@ -22,6 +28,15 @@ FEWER = 5_000
 """Futures of figures that are worked out for many contracts."""
 POINT = 0.01
 """A point of savings rate. [share]"""
+
+
+@contextmanager
+def key_named(key: str) -> Iterator[None]:
+    """Faults of terms name the setting that they stand in."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +75,12 @@ class Negotiation:
         offered = [self.contracts, self.other]
         if self.wanted.programme and offered:
             pro_forma(self.wanted.programme, self._claims(), years=1)
-        for clause, values in (self.wanted.frontier | {self.wanted.equal_clause: [0.0]}).items():
-            for value in values:
-                with_clauses(self.own, {clause: value})
+        with key_named("negotiation.equal_clause"):
+            with_clauses(self.own, {self.wanted.equal_clause: 0.0})
+        with key_named("negotiation.frontier"):
+            for clause, values in self.wanted.frontier.items():
+                for value in values:
+                    with_clauses(self.own, {clause: value})
 
     @property
     def threshold(self) -> float:
@@ -72,7 +90,14 @@ class Negotiation:
     @property
     def contracts(self) -> dict[str, Terms]:
         """The scenario's contract, and those beside it: as stated, or the three levels of the Toolkit."""
-        offered = {offer.name: offer.terms(self.own) for offer in self.wanted.contracts}
+        offered = {}
+        for position, offer in enumerate(self.wanted.contracts):
+            if offer.name == self.own.name:
+                raise InputError(
+                    f"negotiation.contracts.{position}: '{offer.name}' is the name of the scenario's terms"
+                )
+            with key_named(f"negotiation.contracts.{position}.change"):
+                offered[offer.name] = offer.terms(self.own)
         usual = {
             n: t for n, t in levels(threshold=self.threshold).items() if replace(t, name=self.own.name) != self.own
         }
@@ -82,14 +107,17 @@ class Negotiation:
     def comparison(self) -> ContractComparison:
         """The contracts side by side."""
         cost = self.wanted.cost(self.outlook.scenario.outlook.years)
-        return compare_contracts(self.outlook.futures, self.contracts, programme_cost=cost)
+        made = self.pro_forma
+        saved = None if made is None else made.table["savings_rate"].to_numpy()
+        return compare_contracts(self.outlook.futures, self.contracts, programme_cost=cost, programme_savings=saved)
 
     @property
     def other(self) -> Terms:
         """Another contract that is to be worth what the scenario's is: a threshold a point higher by default."""
-        change = self.wanted.equal_change or {"msr": round(self.threshold + POINT, 6)}
+        change = self.wanted.equal_change or {"msr": round(min(self.threshold + POINT, 1.0), 6)}
         words = ", ".join(f"{clause} {value}" for clause, value in change.items())
-        return changed(self.own, change, f"{self.own.name}, {words}")
+        with key_named("negotiation.equal_change"):
+            return changed(self.own, change, f"{self.own.name}, {words}")
 
     @cached_property
     def equal(self) -> EqualValue:
@@ -103,7 +131,7 @@ class Negotiation:
 
     @cached_property
     def frontier(self) -> Frontier:
-        """Combinations of clauses: what the ACO gains against what the payer pays for luck."""
+        """Combinations of clauses: what the ACO gains against what the payer pays without savings."""
         prospect = self.outlook.prospect
         futures = prospect.futures(prospect.draw(FEWER, self.outlook.scenario.outlook.seed))
         return frontier(futures, self.own, self.wanted.frontier or self._usual_grid())
@@ -118,6 +146,19 @@ class Negotiation:
             grid["loss_rate"] = [0.0, 0.3, 0.6, self.own.loss_rate]
         return {clause: sorted(set(values)) for clause, values in grid.items()}
 
+    def place(self) -> tuple[float, float]:
+        """Where the scenario's own contract lies beside the frontier: gain and cost on the frontier's futures."""
+        table = self.frontier.to_frame()
+        own = np.ones(len(table), dtype=bool)
+        for clause in self.frontier.clauses:
+            value = self.threshold if clause == "msr" else getattr(self.own, clause)
+            own &= np.isclose(table[clause].to_numpy(), np.nan if value is None else float(value), atol=1e-6)
+        if own.any():
+            at = table[own].iloc[0]
+            return float(at["gain"]), float(at["cost"])
+        figures = self.comparison.to_frame()["value"][self.own.name]
+        return float(figures[self.frontier.gain]), float(figures[self.frontier.cost])
+
     @cached_property
     def sizes(self) -> BySize:
         """One-sided, two-sided and partly capitated contracts by size of ACO."""
@@ -128,7 +169,7 @@ class Negotiation:
             SIZES,
             levels(threshold=self.threshold),
             benchmark_per_member=look.benchmark / look.members,
-            uncertainty=look.uncertainty,
+            uncertainty=self._at_any_size(),
             years=wanted.years,
             draws=FEWER,
             seed=wanted.seed,
@@ -136,6 +177,14 @@ class Negotiation:
             revenue_per_member=None if revenue is None else revenue / look.members,
             growth=wanted.growth,
         )
+
+    def _at_any_size(self) -> Uncertainty:
+        """Sizes of the causes with a baseline that grows with the members."""
+        sizes = self.outlook.uncertainty
+        if sizes.benchmark_members is None:
+            return sizes
+        per_member = sizes.benchmark_constant * (self.outlook.members / sizes.benchmark_members) ** 0.5
+        return replace(sizes, benchmark_members=None, benchmark_constant=per_member)
 
     @cached_property
     def pro_forma(self) -> ProForma | None:

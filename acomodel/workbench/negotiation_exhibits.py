@@ -8,6 +8,7 @@ import pandas as pd
 
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Exhibit, show
+from acomodel.outlook.levels import levels
 from acomodel.outlook.negotiation import CLAUSES
 from acomodel.outlook.proforma import interventions
 from acomodel.workbench.exhibits import Note
@@ -27,10 +28,10 @@ def findings(run: Run) -> Note:
     own = made.own.name
     years = run.scenario.outlook.years
     span = f"{years} years" if years > 1 else "one year"
-    luck = float(table[own, "luck"])
+    unsaved, error = (float(x) for x in made.comparison.to_frame().loc[(own, "unsaved"), ["value", "standard_error"]])
     points = [
         f"Over {span} '{own}' is expected to pay the ACO {show(table[own, 'payment'], '$')}; had the ACO saved "
-        f"nothing, it would be expected to {'pay' if luck >= 0 else 'cost'} it {show(abs(luck), '$')}.",
+        f"nothing in any future, the contract would be expected to pay {show(unsaved, '$')} (± {show(error, '$')}).",
         f"The ACO is paid in {table[own, 'chance_year']:.0%} of years and pays in {table[own, 'loss_year']:.0%}; its "
         f"worst twentieth of futures averages {show(table[own, 'worst'], '$')}.",
     ]
@@ -38,6 +39,17 @@ def findings(run: Run) -> Note:
     safest = table.xs("worst", level="figure").idxmax()
     if best != own or safest != own:
         points.append(f"Most is expected of '{best}'; the worst futures are mildest under '{safest}'.")
+    front = made.frontier.to_frame()
+    ours = made.place()
+    better = front[
+        (front["gain"] > ours[0] + 2 * front["gain_error"]) & (front["cost"] < ours[1] - 2 * front["cost_error"])
+    ]
+    points.append(
+        f"{len(better)} of {len(front)} combinations of clauses pay the ACO more, and less without savings, by more "
+        "than two standard errors."
+        if len(better)
+        else "No combination of clauses tried is better for both sides by more than two standard errors."
+    )
     equal = made.equal
     word = CLAUSES[equal.clause][0].lower()
     change = _words(made.own, made.other)
@@ -124,7 +136,16 @@ def frontier(run: Run) -> Exhibit | None:
 
 def by_size(run: Run) -> Exhibit | None:
     """One-sided, two-sided and partly capitated contracts by size."""
-    return None if run.negotiation is None else run.negotiation.sizes.exhibit()
+    if run.negotiation is None:
+        return None
+    shown = run.negotiation.sizes.exhibit()
+    said = []
+    for terms in levels(threshold=run.negotiation.threshold).values():
+        kept = f", {terms.capitated:.0%} capitated" if terms.capitated else ""
+        lost = "" if terms.loss_rate is None else f" and {terms.loss_rate:.0%} of losses"
+        start = f"beyond {terms.msr:.1%}" if terms.msr else "from the first dollar"
+        said.append(f"{terms.name}: {terms.sharing_rate:.0%} of savings{lost} {start}{kept}")
+    return Exhibit(shown.title, shown.table, shown.formats, f"{'; '.join(said)}. {shown.note}")
 
 
 def pro_forma(run: Run) -> Exhibit | None:

@@ -79,21 +79,19 @@ def clause_tornado(run: Run, ax: Axes | None = None) -> Axes:
 
 
 def frontier(run: Run, ax: Axes | None = None) -> Axes:
-    """Combinations of clauses: what the ACO gains against what the payer pays for luck, the efficient ones joined."""
+    """Combinations of clauses: what the ACO gains against what is paid without savings, the efficient ones joined."""
     ax = axes_of(ax)
     if run.negotiation is None:
         return nothing(ax, NOBODY)
     found = run.negotiation.frontier
     table = found.to_frame()
-    own = run.negotiation.comparison.to_frame()["value"][run.negotiation.own.name]
+    gain, cost = run.negotiation.place()
     scale, unit = scale_of(float(table[["gain", "cost"]].abs().to_numpy().max()))
     best = table[table["efficient"]].sort_values("cost")
     rest = table[~table["efficient"]]
     ax.plot(rest["cost"] / scale, rest["gain"] / scale, "o", color=GREY, ms=3.2, alpha=0.55, label="dominated")
     ax.plot(best["cost"] / scale, best["gain"] / scale, "o-", color=BLUE, ms=4, lw=1.2, label="efficient")
-    ax.plot(
-        [own[found.cost] / scale], [own[found.gain] / scale], "D", color=ORANGE, ms=8, label="the contract as it is"
-    )
+    ax.plot([cost / scale], [gain / scale], "D", color=ORANGE, ms=8, label="the contract as it is")
     ends = [*table["cost"] / scale, *table["gain"] / scale]
     ax.plot([min(ends), max(ends)], [min(ends), max(ends)], ":", color=GREY, lw=0.9)
     ax.set_xlim(*_wide(table["cost"] / scale))
@@ -112,7 +110,7 @@ def frontier(run: Run, ax: Axes | None = None) -> Axes:
         f"{_lower(OBJECTIVES[found.cost][0])}, {unit} (labels: {', '.join(_short(c) for c in found.clauses)})"
     )
     ax.set_ylabel(f"{_lower(OBJECTIVES[found.gain][0])}, {unit}")
-    ax.set_title("What the ACO gains, and what is paid for luck")
+    ax.set_title("What the ACO gains, and what is paid without savings")
     ax.legend(frameon=False, fontsize=8.5, loc="lower right")
     return ax
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from acomodel.contract.settlement import Settlement, settle
 from acomodel.contract.terms import Terms
-from acomodel.exhibit import Assumption, Basis
+from acomodel.exhibit import Assumption, Basis, Exhibit
+from acomodel.inputs import InputError
 from acomodel.outlook.chance import chance
-from acomodel.outlook.cost_files import costs_of
+from acomodel.outlook.cost_files import costs_of, scaled_costs
 from acomodel.outlook.costs import CostDistribution, cost_distribution
 from acomodel.outlook.populations import LISTED_AT, published_costs
 from acomodel.outlook.ratio import Noise
@@ -34,6 +37,8 @@ TREND_SD = 0.01
 """Deviation of an annual trend that was not fitted: the point up and down by which sensitivities move it. [share]"""
 RISK_SD = 0.005
 """Deviation of a measured risk ratio. [share]"""
+TRUNCATED = "99th percentile of annual costs, at which the programme truncates"
+"""Source of an amount above which costs of a programme do not count."""
 QUALITY_SD = 0.05
 """Deviation of a quality score. [share]"""
 MARKET = (0.004, 0.005)
@@ -57,6 +62,10 @@ class Outlook:
         Contract of the headline year, taken for every year simulated.
     quality : dict
         Quality score and standard, and revenue, as `settle` wants them.
+    person_years : float
+        Members on whom thresholds by size depend. [members]
+    carried_losses : float
+        Losses brought forward into the headline year. [$]
     uncertainty : Uncertainty
         Sizes of the causes.
     sizes : dict of str to (basis, str)
@@ -74,6 +83,8 @@ class Outlook:
     benchmark: float
     terms: Terms
     quality: dict[str, Any]
+    person_years: float
+    carried_losses: float
     uncertainty: Uncertainty
     sizes: dict[str, tuple[Basis, str]]
     costs: CostDistribution
@@ -96,6 +107,11 @@ class Outlook:
         saved = self.true_savings if true_savings is None else true_savings
         return savings_distribution(self.costs, self.members, true_savings=saved, noise=self.noise)
 
+    @property
+    def settled(self) -> dict[str, Any]:
+        """What a settlement of the contract wants besides benchmark, spending and terms."""
+        return self.quality | {"settled_members": self.person_years, "carried_losses": self.carried_losses}
+
     @cached_property
     def prospect(self) -> Prospect:
         """The coming years."""
@@ -107,6 +123,8 @@ class Outlook:
             wanted.years,
             self.uncertainty,
             growth=wanted.growth,
+            person_years=self.person_years,
+            carried_losses=self.carried_losses,
             **self.quality,
         )
 
@@ -143,7 +161,7 @@ class Outlook:
             "chance_of_loss": alone.probability_of_loss if self.terms.two_sided else 0.0,
             "payments": {
                 name: dataclasses.asdict(
-                    self.savings(saved).payments(self.terms, benchmark=self.benchmark, **self.quality)
+                    self.savings(saved).payments(self.terms, benchmark=self.benchmark, **self.settled)
                 )
                 for name, saved in at.items()
             },
@@ -153,13 +171,13 @@ class Outlook:
     @property
     def limits(self) -> tuple[float, float]:
         """Minimum savings rate and minimum loss rate at this size; the latter not a number if one-sided. [share]"""
-        found = settle(self.benchmark, self.benchmark, self.terms, members=self.members, **self.quality)
+        found = settle(self.benchmark, self.benchmark, self.terms, members=self.person_years, **self.quality)
         return float(found.msr), float(found.mlr) if self.terms.two_sided else math.nan
 
     def assumptions(self) -> list[Assumption]:
         """Members, costs and the size of every cause, with where they come from."""
         wanted = self.scenario.outlook
-        source = "exposure of the year" if wanted.members is None else "setting outlook.members"
+        source = "exposure of the year" if wanted.members is None else "stated"
         published = self.source.startswith("published")
         basis: Basis = "judgment" if published else "data"
         found = [
@@ -167,16 +185,44 @@ class Outlook:
             Assumption("Costs of a member", self.source, "", basis, _cited(self.scenario) if published else "the data"),
         ]
         if self.truncated_at is not None:
-            found.append(
-                Assumption("Costs of a member count up to", self.truncated_at, "$", "contract", "the contract")
-            )
+            words = "the contract" if self.scenario.large_claims or wanted.truncate else TRUNCATED
+            amount = round(self.truncated_at, 2)
+            found.append(Assumption("Costs of a member count up to", amount, "$", "contract", words))
         for name, words, size in self._sizes():
-            basis, where = self.sizes.get(name, ("data", PUBLISHED))
-            if name in wanted.uncertainty or (name == "true_savings" and wanted.true_savings):
-                basis, where = "judgment", self.scenario.basis.get("outlook", "not stated")
-            note = "" if where != "not stated" else f"setting outlook.uncertainty.{name}"
-            found.append(Assumption(words, size, "share", basis, where, note))
+            if not self._stated(name):
+                basis, where = self._whence(name)
+                found.append(Assumption(words, size, "share", basis, where))
         return found
+
+    def exhibit(self) -> Exhibit:
+        """Sizes of the causes that the years are drawn with, and where they come from."""
+        rows = {words: (size, self._whence(name)[1]) for name, words, size in self._sizes()}
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["Size", "Source"]).rename_axis("Cause")
+        u, drawn = self.uncertainty, self.prospect.causes
+        pairs = [f"{a} with {b} {rho:g}" for a, b, rho in u.correlation if {a, b} <= set(drawn)]
+        idle = [f"{a} with {b}" for a, b, _ in u.correlation if not {a, b} <= set(drawn)]
+        note = (
+            f"Agreements of {u.agreement_years} years, after which the benchmark is reset. Skill tends to "
+            f"{u.long_run_savings:.1%} in later years. "
+            + (f"Correlated: {', '.join(pairs)}." if pairs else "Causes are independent of each other.")
+            + (f" Without effect, for one of the two is not uncertain here: {', '.join(idle)}." if idle else "")
+        )
+        return Exhibit("What is uncertain in the coming years", table, {"Size": "%."}, note)
+
+    def _stated(self, name: str) -> bool:
+        wanted = self.scenario.outlook
+        return getattr(wanted.uncertainty, name, None) is not None or (
+            name == "true_savings" and wanted.true_savings != 0
+        )
+
+    def _whence(self, name: str) -> tuple[Basis, str]:
+        """Kind of basis and source of a size."""
+        if self._stated(name):
+            return "judgment", self.scenario.basis.get("outlook") or "stated in the scenario"
+        if name in self.sizes:
+            return self.sizes[name]
+        ours = self.scenario.of_programme or self.scenario.historical is not None
+        return ("data", PUBLISHED) if ours else ("judgment", f"taken over from Medicare: {PUBLISHED}")
 
     def _sizes(self) -> list[tuple[str, str, float]]:
         u = self.uncertainty
@@ -219,7 +265,18 @@ def outlook_of(
     uncertainty = wanted.sizes(**{name: size for name, (size, _, _) in found.items()})
     sizes = {name: (basis, where) for name, (_, basis, where) in found.items()}
     return Outlook(
-        scenario, round(members), benchmark, terms[at], quality, uncertainty, sizes, costs, source, truncated
+        scenario,
+        round(members),
+        benchmark,
+        terms[at],
+        quality,
+        float(beside["members"] or members),
+        float(np.atleast_1d(np.asarray(settlement.carried_in))[at]),
+        uncertainty,
+        sizes,
+        costs,
+        source,
+        truncated,
     )
 
 
@@ -235,20 +292,42 @@ def _cited(scenario: Scenario) -> str:
 
 def _costs(scenario: Scenario, tables: Tables, level: float, truncate: float | None) -> tuple[CostDistribution, str]:
     """Annual costs of a member as the contract counts them, and where they come from."""
-    if tables.costs is not None:
-        return costs_of(tables.costs, truncate=truncate), "costs by member, as given"
     year = _year_of_claims(scenario, tables)
+    if tables.costs is not None:
+        given_costs = costs_of(tables.costs)
+        if not given_costs.mean > 0:
+            raise InputError(
+                f"outlook.costs: the mean annual cost is {given_costs.mean:,.2f}; more than nothing is wanted"
+            )
+        words = "costs by member as given, at the level of the benchmark"
+        return _levelled(lambda by: costs_of(scaled_costs(tables.costs, by), truncate=truncate), level, words)
     if tables.claims is None or year is None:
         shape = _population(scenario).replace("medicare", "Medicare")
         words = f"published shape of {shape} costs, at {level:,.0f} a member"
         return published_costs(_population(scenario), level, truncate=truncate), words
     listed = tables.claims.claimants(year)
-    trended = listed.scaled(level / (listed.total / listed.members))
-    if truncate is not None and truncate < trended.floor:
-        trended = listed
     prorate = scenario.large_claims is not None and scenario.large_claims.prorated
     words = f"claims of {year} by member, at the level of the benchmark"
-    return cost_distribution(trended, truncate=truncate, prorate=prorate), words
+    most = math.inf if truncate is None else truncate / listed.floor
+    made = _levelled(
+        lambda by: cost_distribution(listed.scaled(min(by, most)), truncate=truncate, prorate=prorate), level, words
+    )
+    if made[0].mean < 0.999 * level:
+        return made[
+            0
+        ], f"claims of {year} by member, as near to the benchmark's level as claimants are known one by one"
+    return made
+
+
+def _levelled(make: Callable[[float], CostDistribution], level: float, words: str) -> tuple[CostDistribution, str]:
+    """Costs times the factor at which what counts of them has a level, or comes nearest to it."""
+    factor = level / make(1.0).mean
+    for _ in range(12):
+        made = make(factor)
+        if abs(made.mean / level - 1) < 1e-9:
+            break
+        factor *= level / made.mean
+    return made, words
 
 
 def _year_of_claims(scenario: Scenario, tables: Tables) -> int | None:
@@ -287,7 +366,7 @@ def _sizes(
     """Sizes of causes that this scenario tells of: size, kind of basis and where it comes from."""
     at = scenario.headline()
     found: dict[str, tuple[float, Basis, str]] = {
-        "true_savings": (0.0, "judgment", "default of the package: the ACO changes nothing")
+        "true_savings": (0.0, "judgment", "default of the package: nothing is expected, though skill varies")
     }
     if budget is not None and scenario.trend is not None and scenario.benchmark is not None:
         found["trend_sd"] = _trend_sd(scenario, tables, budget)
@@ -328,4 +407,9 @@ def _trend_sd(scenario: Scenario, tables: Tables, budget: Budget) -> tuple[float
         return TREND_SD, "judgment", "default of the package: a point up and down"
     own = math.log(fit.high / fit.low) / (2 * NormalDist().inv_cdf((1 + wanted.rule.confidence) / 2))
     size = math.hypot(weight * own, (1 - weight) * TREND_SD)
-    return size, "data", "interval of the regression" + (", and a point for the rest" if weight < 1 else "")
+    return (
+        size,
+        "data",
+        "interval of the regression, the error of the fit alone"
+        + ("; a point up and down for the part that is not fitted" if weight < 1 else ""),
+    )

@@ -368,7 +368,7 @@ def settings(scenario: Scenario) -> dict[str, Any]:
 
 def _takes_any_key(steps: list[str]) -> bool:
     """Whether a table's keys are names of lines and not settings."""
-    free = (["historical", "override"], ["outlook", "uncertainty"], ["negotiation", "equal_change"])
+    free = (["historical", "override"], ["negotiation", "equal_change"])
     return steps[:2] in (*free, ["negotiation", "frontier"])
 
 

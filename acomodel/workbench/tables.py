@@ -136,7 +136,7 @@ class Tables:
         sums = {c: float(frame[c].sum()) for c in frame if units.get(c) in ("$", "members", "services", "person years")}
         return {
             "table": name,
-            "rows": len(frame),
+            "rows": int(frame["members"].sum()) if name == "costs" else len(frame),
             "sums": sums,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
         }

@@ -108,7 +108,7 @@ def test_paid_for_luck_is_what_the_exact_distribution_expects():
     luck = compare_contracts(LUCKY, {"one": ONE, "two": TWO}).to_frame()
     for name, terms in (("one", ONE), ("two", TWO)):
         exact = savings_distribution(COSTS, MEMBERS).payments(terms)
-        row = luck.loc[(name, "luck")]
+        row = luck.loc[(name, "unsaved")]
         assert row["value"] == pytest.approx(3 * exact.expected_payment, abs=4 * row["standard_error"])
         assert row["value"] == luck.loc[(name, "payment"), "value"]
 
@@ -117,7 +117,7 @@ def test_paid_for_luck_counts_no_savings_however_skilled():
     skilled = drawn(Uncertainty(true_savings=0.05, long_run_savings=0.05, benchmark_sd=0.0, benchmark_constant=0.0))
     found = compare_contracts(skilled, {"one": ONE}).to_frame().loc["one"]
     exact = 3 * savings_distribution(COSTS, MEMBERS).payments(ONE).expected_payment
-    assert found.loc["luck", "value"] == pytest.approx(exact, abs=4 * found.loc["luck", "standard_error"])
+    assert found.loc["unsaved", "value"] == pytest.approx(exact, abs=4 * found.loc["unsaved", "standard_error"])
     assert found.loc["payment", "value"] > 3 * exact
 
 
@@ -129,7 +129,16 @@ def test_break_even_covers_the_programme_on_the_same_scores():
         at = FUTURES.saving(row["value"]).settle(terms).total
         assert at.mean() == pytest.approx(3 * cost, rel=1e-3)
         value, paid = table.loc[(name, "return"), "value"], table.loc[(name, "payment"), "value"]
-        assert value == pytest.approx((paid - 3 * cost) / (3 * cost))
+        unsaved = table.loc[(name, "unsaved"), "value"]
+        assert value == pytest.approx((paid - unsaved - 3 * cost) / (3 * cost))
+
+
+def test_return_of_a_programme_is_what_it_adds():
+    cost, saved = 400_000.0, np.array([0.01, 0.015, 0.02])
+    found = compare_contracts(FUTURES, CONTRACTS, programme_cost=cost, programme_savings=saved).to_frame()
+    for name, terms in CONTRACTS.items():
+        more = saving_more(FUTURES, saved).settle(terms).total.mean() - FUTURES.settle(terms).total.mean()
+        assert found.loc[(name, "return"), "value"] == pytest.approx((more - 3 * cost) / (3 * cost))
 
 
 def test_break_even_where_every_dollar_is_the_acos():
@@ -231,7 +240,7 @@ def test_a_contract_better_in_every_clause_ranks_above():
     better = with_clauses(TWO, {"sharing_rate": 0.7, "msr": 0.01, "loss_rate": 0.3})
     table = compare_contracts(FUTURES, {"better": better, "worse": TWO}).to_frame()
     value = table["value"].unstack()
-    for figure in ("payment", "chance_year", "worst", "luck"):
+    for figure in ("payment", "chance_year", "worst", "unsaved"):
         assert value.loc["better", figure] > value.loc["worse", figure]
     assert value.loc["better", "payer_keeps"] < value.loc["worse", "payer_keeps"]
     assert value.loc["better", "break_even"] < value.loc["worse", "break_even"]
@@ -372,7 +381,7 @@ def test_one_side_of_the_frontier_may_be_chance_or_the_worst():
     worst = frontier(FUTURES, TWO, clauses, gain="worst", cost="payer_keeps").to_frame()
     assert (np.diff(worst["gain"]) < 0).all()
     assert worst["efficient"].all()
-    chance = frontier(FUTURES, TWO, clauses, gain="chance", cost="luck").to_frame()
+    chance = frontier(FUTURES, TWO, clauses, gain="chance", cost="unsaved").to_frame()
     assert chance["gain"].min() == chance["gain"].max()
     assert chance["efficient"].tolist() == [False, False, True]  # alike in chance, the last pays least for luck
     alone = frontier(FUTURES, TWO, {"msr": [0.02]})
@@ -462,7 +471,7 @@ def test_levels_rise_in_risk():
         (lambda: equal_value(FUTURES, ONE, TWO, "sharing"), "Did you mean 'sharing_rate'"),
         (lambda: equal_value(FUTURES, ONE, TWO, "loss_rate"), "does not use it"),
         (lambda: equal_value(FUTURES, ONE, TWO, low=0.5, high=0.5), "must lie below"),
-        (lambda: equal_value(FUTURES, ONE, TWO, high=1.5), "less than or equal to 1"),
+        (lambda: equal_value(FUTURES, ONE, TWO, high=1.5), "at most 1 is wanted"),
         (lambda: frontier(FUTURES, ONE, {}), "no clause"),
         (lambda: frontier(FUTURES, ONE, {"msr": []}), "'?msr'? has no|msr"),
         (lambda: frontier(FUTURES, ONE, {"msr": [0.0]}, gain="pay"), "no objective"),

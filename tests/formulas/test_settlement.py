@@ -372,3 +372,11 @@ def test_cost_of_capitated_services_needs_capitation():
 def test_a_contract_that_bears_losses_does_not_carry_them():
     with pytest.raises(ValidationError, match="losses_carried"):
         Terms(sharing_rate=0.5, loss_method="fixed", loss_rate=0.5, losses_carried=True)
+
+
+def test_savings_that_quality_keeps_unpaid_set_nothing_off():
+    gated = Terms(sharing_rate=0.5, msr=0.02, losses_carried=True, quality_method="gate", quality_gate=0.6)
+    missed = settle(100.0, 95.0, gated, quality_score=0.5, carried_losses=3.0)
+    assert (missed.payment, missed.carried_used, missed.carried_on) == (0.0, 0.0, 3.0)
+    met = settle(100.0, 95.0, gated, quality_score=0.7, carried_losses=3.0)
+    assert (met.payment, met.carried_used, met.carried_on) == (pytest.approx(1.0), 3.0, 0.0)

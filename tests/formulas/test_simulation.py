@@ -15,8 +15,10 @@ from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
 from acomodel.outlook import futures as futures_module
 from acomodel.outlook import simulation as simulation_module
+from acomodel.outlook.chance import chance_of_savings
 from acomodel.outlook.costs import cost_distribution, severity_costs
 from acomodel.outlook.draws import correlated, figures, luck, resampled_ratio
+from acomodel.outlook.populations import _severity
 from acomodel.outlook.ratio import Noise, SpendingRatio
 from acomodel.outlook.savings import savings_distribution
 from acomodel.outlook.simulation import Prospect, difference, simulate
@@ -629,3 +631,17 @@ def test_any_positive_matrix_gives_scores_of_unit_variance_in_every_year(values,
     for t in range(years):
         at = [groups[c][agreements[t] if c in ("benchmark", "trend") else t] for c in names]
         assert covariance[np.ix_(at, at)] == pytest.approx(matrix)
+
+
+@pytest.mark.parametrize("top", [1 - 1e-6, 1.0])
+@pytest.mark.parametrize("members", [2, 50, 500])
+def test_the_heaviest_published_costs_are_drawn_as_members_drawn_one_by_one(members, top):
+    """Uncapped, one member may cost $979 million: neither cells nor lattice may lose sight of the others."""
+    severity = _severity("commercial", 10_000.0)
+    capped = None if top == 1 else float(severity.ppf(top))
+    costs = severity_costs(severity, zero_share=0.13, truncate=capped)
+    drawn = 1 - resampled_ratio(costs, members, 20_000, seed=3)
+    for threshold in (0.03, 0.15, 0.3):
+        exact = chance_of_savings(costs, members, threshold)
+        seen = float((drawn >= threshold).mean())
+        assert exact == pytest.approx(seen, abs=4 * (seen * (1 - seen) / 20_000) ** 0.5 + 1e-3)
