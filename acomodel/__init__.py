@@ -99,6 +99,7 @@ _PUBLIC = {
     "interventions": "acomodel.outlook.proforma",
     "pro_forma": "acomodel.outlook.proforma",
     "forecast_year": "acomodel.outlook.forecast",
+    "ForecastSettings": "acomodel.outlook.monthly_model",
     "realised_against_luck": "acomodel.outlook.realised",
     "break_even": "acomodel.outlook.sensitivity",
     "sobol": "acomodel.outlook.sobol",

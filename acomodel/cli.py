@@ -118,6 +118,7 @@ def propose(scenario: Path, out: Path | None, jobs: int) -> None:
 @_guarded
 def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
     """Work out the figures of SCENARIO, without notebooks."""
+    from acomodel.workbench.chance_exhibits import chance_table
     from acomodel.workbench.exhibits import benchmark, summary
     from acomodel.workbench.model import run as work_out
     from acomodel.workbench.report import results_text
@@ -130,7 +131,7 @@ def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
     if as_json:
         click.echo(results_text(result), nl=False)
         return
-    parts = [summary(result), benchmark(result), result.exhibit()]
+    parts = [summary(result), benchmark(result), result.exhibit(), chance_table(result)]
     click.echo("\n\n".join(repr(part) for part in parts if part is not None))
 
 

@@ -43,6 +43,46 @@ class Uncertainty:
     show them: skill that is half forgotten after two and a half years, an error of the benchmark that stays until it
     is reset, noise that shrinks with the square root of size.
 
+    Parameters
+    ----------
+    true_savings : float
+        True savings of the first year. [share]
+    long_run_savings : float
+        True savings that skill tends to in later years. [share]
+    skill_sd : float
+        Deviation of skill, for 12,000 members. [share]
+    skill_size_power : float
+        Power of size at which the deviation of skill falls. [-]
+    skill_persistence : float
+        Part of skill kept from year to year. [-]
+    benchmark_sd : float
+        Deviation of the benchmark beyond sampling. [share]
+    benchmark_constant : float
+        Sampling error of the benchmark times the root of its members. [share]
+    benchmark_members : float, optional
+        Member years the benchmark was measured on; the ACO's by default. [members]
+    agreement_years : int
+        Years after which the benchmark is reset. [years]
+    trend_sd : float
+        Deviation of the annual trend. [share]
+    trend_years : float
+        Years that the benchmark is trended to the first year. [years]
+    completion_sd : float
+        Deviation of completed spending. [share]
+    risk_sd : float
+        Deviation of a year's growth of the risk ratio. [share]
+    risk_drift : float
+        Growth of the risk ratio a year within an agreement. [share]
+    quality_sd : float
+        Deviation of the quality score. [share]
+    market_drift : float
+        Growth of all ACOs' savings rates a year. [share]
+    market_sd : float
+        Deviation of a year's growth of all ACOs' savings rates. [share]
+    correlation : rows of (str, str, float)
+        Rows of two causes and the correlation of their normal scores. Causes: luck, skill, benchmark, trend,
+        completion, risk, quality, market.
+
     Notes
     -----
     With :math:`n` members, the savings rate of year :math:`t` in agreement :math:`g` is about
