@@ -14,6 +14,7 @@ from conftest import SCENARIOS
 from acomodel import InputError, change, load_scenario, propose, run, sweep
 from acomodel.claims.study import read_study
 from acomodel.cli import main
+from acomodel.exhibit import show
 from acomodel.workbench import (
     claims_exhibits,
     claims_plots,
@@ -422,7 +423,7 @@ RUNNING = {
     "claims.synthetic.group_join": 0.0,
     "claims.synthetic.seed": 7,
     "claims.years": [2023, 2024],
-    "claims.compare": False,
+    "claims.compare": True,
 }
 
 
@@ -462,6 +463,14 @@ def test_forecasts_of_a_year_in_progress_end_with_the_last_payments(in_progress)
     widths = [f.interval(0.9)[1] - f.interval(0.9)[0] for f in early.path.forecasts]
     assert widths[-1] < 0.7 * widths[0]
     assert "as in the year before" in repr(forecasts.table(in_progress[0]))
+    last = early.to_frame().iloc[-1]
+    assert last["expected"] == pytest.approx(in_progress[0].headline()["actual"])
+    words = repr(exhibits.summary(in_progress[0]))
+    assert f"the expected payment is {show(float(last['payment']), '$')}" in words
+    listed = {a.name: a.value for a in in_progress[0].assumptions}
+    row = in_progress[0].tables.claims.of_year(2024)
+    assert listed["2024: spending of the whole year"] == round(row["allowed"], 2)
+    assert "when it is over" in repr(claims_exhibits.methods(in_progress[0]))
 
 
 def test_only_the_last_year_may_be_in_progress():

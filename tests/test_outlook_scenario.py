@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from acomodel import InputError, change, load_scenario, run
+from acomodel.contract.settlement import settle
 from acomodel.contract.terms import changed
 from acomodel.outlook.populations import published_costs
 from acomodel.workbench.chain import outcome
@@ -85,6 +86,7 @@ def test_no_members_no_outlook():
         ({"outlook.true_savings": 3.0}, "outlook.true_savings"),
         ({"outlook.population": "medicaid"}, "outlook.population"),
         ({"outlook.truncate": 3_000.0}, "truncation at 3,000.00 a member"),
+        ({"outlook.truncate": 6_800.0}, "no costs of this shape come to a mean of"),
         ({"negotiation.contracts": [{"name": "A", "change": {"mrs": 0.03}}]}, "'mrs' is no clause"),
         ({"negotiation.contracts": [{"name": "A", "change": {"msr": 3.0}}]}, "msr"),
         ({"negotiation.contracts": [{"name": "A"}, {"name": "A"}]}, "the name 'A' stands twice"),
@@ -200,6 +202,12 @@ def test_costs_that_are_nothing_are_refused(tmp_path, two_sided):
     base = change(two_sided.scenario, {"outlook.costs": str(path)})
     with pytest.raises(InputError, match="outlook.costs: the mean annual cost is 0.00"):
         run(base).results()
+    path.write_text("annual_cost\n0\n9000\n", encoding="utf-8")
+    with pytest.raises(InputError, match="outlook.costs: counted up to 9,000 a member they come to 4,500 at most"):
+        run(change(base, {"outlook.truncate": 9_000.0})).results()
+    path.write_text("annual_cost\n" + "10\n" * 9_999 + "50000000\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"outlook.uncertainty.benchmark_constant: worked out as \d+.*out of range"):
+        run(change(base, {"outlook.truncate": 1e9})).results()
     path.write_text("member_id,annual_cost\nM1,5\nM1,7\n", encoding="utf-8")
     with pytest.raises(InputError, match="row 3: a member_id stands again"):
         run(base)
@@ -249,3 +257,34 @@ def test_a_threshold_by_size_goes_by_person_years(two_sided):
     assert result.outlook.members == 15_000
     assert result.outlook.limits[0] == pytest.approx(result.headline()["msr"])
     assert result.outlook.prospect.person_years == 20_250
+    futures = result.outlook.futures
+    found = settle(
+        futures.benchmark[:, 0],
+        futures.actual[:, 0],
+        result.outlook.terms,
+        members=20_250,
+        quality_score=futures.quality_score[:, 0],
+    )
+    np.testing.assert_allclose(result.outlook.simulation.payment[:, 0], found.payment)
+
+
+def test_the_contract_lies_where_the_frontier_has_its_clauses(two_sided):
+    made = two_sided.negotiation
+    table = made.frontier.to_frame()
+    own = table[(table["msr"] == 0.02) & (table["sharing_rate"] == 0.6) & (table["loss_rate"] == 0.6)]
+    assert made.place() == (own["gain"].iloc[0], own["cost"].iloc[0])
+
+
+def test_losses_of_one_settled_year_are_set_off_in_the_next():
+    base = change(load_scenario(TOOLKIT), {"terms.losses_carried": True, "years.0.actual_pmpm": 420.0})
+    result = run(base)
+    lines = result.lines()
+    assert lines["carried_on"].iloc[0] > 0
+    assert lines["carried_in"].iloc[1] == lines["carried_on"].iloc[0]
+    assert lines["carried_in"].iloc[2] == lines["carried_on"].iloc[1]
+    assert lines["carried_used"].iloc[1] > 0
+    assert result.given(1)["carried_losses"] == lines["carried_in"].iloc[1]
+    rate = float(lines["savings_rate"].iloc[1])
+    assert result.outcomes(1, rates=[rate])["payment"].iloc[0] == pytest.approx(lines["payment"].iloc[1])
+    free = run(change(base, {"terms.losses_carried": False})).lines()
+    assert lines["payment"].sum() < free["payment"].sum()

@@ -95,16 +95,17 @@ def scaled_costs(table: pd.DataFrame, factor: float) -> pd.DataFrame:
     return table.assign(annual_cost=table["annual_cost"] * factor)
 
 
-def costs_of(table: pd.DataFrame, *, truncate: float | None = None) -> CostDistribution:
-    """Distribution of the costs of a table made by `cost_table`."""
+def costs_of(table: pd.DataFrame, *, truncate: float | None = None, prorate: bool = False) -> CostDistribution:
+    """Distribution of the costs of a table made by `cost_table`; prorated by months only where it has them."""
     if "kind" in table:
-        return cost_distribution(Claimants.from_frame(table), truncate=truncate)
+        return cost_distribution(Claimants.from_frame(table), truncate=truncate, prorate=prorate)
     return cost_distribution(
         table["annual_cost"],
         counts=table["members"],
         months=table.get("months"),
         strata=table.get("stratum"),
         truncate=truncate,
+        prorate=prorate and "months" in table,
     )
 
 

@@ -14,8 +14,8 @@ from acomodel.outlook.characteristic import OUTSIDE, RARE, Part, folded, interva
 
 WIDE = 150
 """Width of the interval, in standard deviations, from which the rarest costs are counted up to an amount only."""
-COARSE = 0.2
-"""Step of a lattice, in standard deviations of the sum, that tells too little."""
+FINE = 20
+"""Points of a lattice between the quartiles of a sum, fewer of which tell too little."""
 DECAY = 1e-15
 """Size of a term, against the first, at which the series ends."""
 TERMS = 8192
@@ -274,21 +274,31 @@ def _on_lattice(parts: tuple[Part, ...], mean: float, sd: float, a: float, b: fl
     size = 1 << math.ceil(math.log2((b - a) / step + 2)) if exact else LATTICE
     low, width, chances = _convolved(parts, a, b, size, step if exact else 0.0)
     high = low + width * (size - 1)
-    if not exact and (b - a) / (size - 4) > COARSE * sd:
-        raise InputError(
-            f"chance: one cost can be {max(p.cells.high for p in parts):,.0f}, too far beyond all others for the "
-            f"chances of {max(p.count for p in parts):,} members to be worked out; truncate the costs"
-        )
     rounding = 1e-15 * (10 + sum(p.count for p in parts))
     floor = max(FLOOR, 10 * rounding)
     found = Sum(parts, mean, sd, "lattice", low, high, rounding, floor, width if exact else 0.0, chances)
     if exact:
         return found
     low, width, chances = _convolved(parts, a, b, size // 2, 0.0)
+    middle = np.searchsorted(np.cumsum(found.terms), (0.25, 0.75))
+    if middle[1] - middle[0] < FINE and max(_shared(p, width / 2) for p in parts) > 0.25:
+        raise InputError(
+            f"chance: one cost can be {max(p.cells.high for p in parts):,.0f}, too far beyond all others for the "
+            f"chances of {max(p.count for p in parts):,} members to be worked out; truncate the costs"
+        )
     coarse = replace(found, low=low, high=low + width * (size // 2 - 1), terms=chances)
     at = np.linspace(a, b, 4001)
     seen = float(np.abs(found.cdf(at) - coarse.cdf(at)).max())
     return replace(found, error=rounding + seen)
+
+
+def _shared(part: Part, width: float) -> float:
+    """Share of costs that lie within one step of a lattice with another cost."""
+    place = np.floor((part.cells.costs - part.cells.low) * abs(part.scale) / width).astype(np.int64)
+    order = np.argsort(part.cells.costs, kind="stable")
+    costs, place, weights = part.cells.costs[order], place[order], part.cells.weights[order]
+    other = (np.diff(place) == 0) & (np.diff(costs) > 0)
+    return float(weights[np.append(other, False) | np.append(False, other)].sum())
 
 
 def _convolved(parts: Sequence[Part], a: float, b: float, size: int, step: float) -> tuple[float, float, np.ndarray]:

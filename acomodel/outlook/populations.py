@@ -78,6 +78,11 @@ def published_costs(
         raise InputError(f"costs: truncation at {truncate:,.2f} a member, whose mean is {mean:,.2f}; more is wanted")
     from scipy.optimize import brentq
 
+    if _at(population, truncate / (50 * mean)).mean * 50 < 1:
+        raise InputError(
+            f"costs: truncated at {truncate:,.2f} a member, no costs of this shape come to a mean of {mean:,.2f}; "
+            "a higher truncation is wanted"
+        )
     scale = brentq(lambda s: s * _at(population, truncate / s).mean - mean, mean, 50 * mean, xtol=1e-9 * mean)
     return _level(population, float(scale), truncate / scale)
 

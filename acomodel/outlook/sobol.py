@@ -13,6 +13,7 @@ import pandas as pd
 
 from acomodel.exhibit import Exhibit, Shown, show
 from acomodel.inputs import InputError
+from acomodel.outlook.draws import root
 from acomodel.outlook.sampling import (
     Distribution,
     EvaluateMany,
@@ -304,9 +305,9 @@ def shapley_effects(
     from scipy.special import ndtr, ndtri
 
     keys = checked(inputs, draws, resamples, confidence)
-    matrix, root = _root(np.asarray(correlation, dtype=float), len(keys))
+    matrix, mixing = _checked(np.asarray(correlation, dtype=float), len(keys))
     count = len(keys)
-    scores, anew = (root @ rows for rows in ndtri(points(2 * count, draws, seed)).reshape(2, count, draws))
+    scores, anew = (mixing @ rows for rows in ndtri(points(2 * count, draws, seed)).reshape(2, count, draws))
     chances = ndtr(scores)
     base = {key: inputs[key].ppf(chances[i]) for i, key in enumerate(keys)}
     work = partial(evaluated, evaluate, draws)
@@ -335,16 +336,15 @@ def shapley_effects(
     return Shapley(outcome, mean, sd, table, draws * (len(weights) + 1), confidence, note)
 
 
-def _root(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _checked(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """A correlation matrix and its symmetric root; what is none is refused."""
     if matrix.shape != (count, count):
         raise InputError(f"sensitivity: a correlation of shape {matrix.shape} for {count} inputs; one each is wanted")
     if not (np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)):
         raise InputError("sensitivity: the correlation must be symmetric, with ones on its diagonal")
-    values, vectors = np.linalg.eigh(matrix)
-    if values[0] < -1e-9:
+    if np.linalg.eigvalsh(matrix)[0] < -1e-9:
         raise InputError("sensitivity: nothing can be correlated like that; the matrix is not positive")
-    return matrix, vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    return matrix, root(matrix)
 
 
 def _regression(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:

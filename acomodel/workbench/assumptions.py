@@ -55,6 +55,11 @@ def assumptions_of(
         unused = (key.endswith(_ZERO_IS_UNUSED) and value == 0) or _goes_without_saying(scenario, key, value)
         if not (unset or unused or not _in_force(scenario, tables, key) or key.startswith(_NOT_ASSUMED)):
             found.append(_of_setting(scenario, tables, key, value))
+    if tables.claims is not None and (row := tables.claims.in_progress) is not None:
+        source = "forecast from the claims so far: level, trend, seasons and drift of the months before"
+        for name, words, unit in (("member_months", "Exposure", "member months"), ("allowed", "Spending", "$")):
+            text = f"{row.name}: {words.lower()} of the whole year"
+            found.append(Assumption(text, round(float(row[name]), 2), unit, "judgment", source))
     if budget is not None:
         found += _derived(budget)
     if record is not None:

@@ -123,6 +123,8 @@ def methods(run: Run) -> Exhibit | Note:
     claims = run.tables.claims
     if claims is None or claims.study.methods.empty:
         return Note(NO_CLAIMS if claims is None else "Only one method of attribution was asked for.")
+    if claims.is_forecast(run.scenario.years[run.scenario.headline()].performance_year):
+        return Note("The year is in progress: other methods are set beside this one when it is over.")
     rows = {}
     for name in claims.study.methods["method"].unique():
         chosen = run.scenario.claims is not None and name == run.scenario.claims.attribution.method

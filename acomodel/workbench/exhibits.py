@@ -101,6 +101,8 @@ def summary(run: Run) -> Note:
             f"({show(run.record.pmpm, '$.')} PMPM). The historical benchmark is "
             f"{show(run.record.historical.per_capita, '$.')}, from {show(float(start), '$.')} in BY3.",
         )
+    if claims is not None and claims.is_forecast(year.performance_year):
+        points.append(_forecast(run))
     if run.outlook is not None:
         points.append(_luck(run.outlook))
     others = [y.label for y in scenario.years if y.label != year.label]
@@ -108,6 +110,22 @@ def summary(run: Run) -> Note:
         line = run.lines().loc[label]
         points.append(f"{label}: savings rate {line['savings_rate']:.2%}, payment {_dollars(line['payment'])}.")
     return Note(said + ".", points)
+
+
+def _forecast(run: Run) -> str:
+    """What the forecast of a year in progress says beyond its mean."""
+    from acomodel.workbench.forecasts import path
+
+    found = path(run)
+    if found is None:
+        return "The year is in progress, and settled on the expected spending of the whole of it."
+    last = found.to_frame().iloc[-1]
+    return (
+        f"The year is in progress: it is settled on its expected spending, {_dollars(found.actual)}, with a 90% "
+        f"interval of {_dollars(last['low'])} to {_dollars(last['high'])}. Over that, the expected payment is "
+        f"{_dollars(last['payment'])}; the ACO is paid with a chance of {last['earned']:.0%} and owes with one of "
+        f"{last['owed']:.0%}."
+    )
 
 
 def _luck(outlook: Outlook) -> str:

@@ -98,7 +98,11 @@ class Forecasts(Shown):
         table = self.to_frame()
         table.index = pd.Index([str(month) for month in table.index], name="Seen at the end of")
         head = self.run.headline()
-        now = {"reported": table["reported"].iloc[-1], "completed": head["actual"], "expected": head["actual"]}
+        now = {
+            "reported": table["reported"].iloc[-1],
+            "completed": np.nan if self.forecast else head["actual"],
+            "expected": head["actual"],
+        }
         now |= {"benchmark": head["benchmark"], "payment": head["payment"]}
         table.loc["This run"] = pd.Series({name: float(value) for name, value in now.items()}).reindex(table.columns)
         names = {
@@ -173,12 +177,13 @@ def path(run: Run) -> Forecasts | None:
         return None
     removed = _removed(run, claims)
     undated = claims.study.experience.undated()
+    running = claims.is_forecast(contract)
     found = forecast_path(
         payments,
         exposure,
         contract,
         rule=claims.completion.rule,
-        kept={y: 1 - share for y, share in removed.items()},
+        kept=None if running else {y: 1 - share for y, share in removed.items()},
         added=undated.groupby("month")["allowed"].sum() if len(undated) else None,
     )
     months = months_of(run.scenario, run.tables, position)
@@ -186,7 +191,7 @@ def path(run: Run) -> Forecasts | None:
         return None
     pmpm = float(run.headline()["benchmark"]) / months
     clauses = run.given(position)
-    counted = found.scaled(1 + year.actual_adjustment)
+    counted = found.scaled((1 + year.actual_adjustment) * (1 - removed[contract] if running else 1.0))
     return Forecasts(run, counted, run.terms[position], clauses, pmpm, months, removed)
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
+from acomodel.budget.claimants import Claimants
 from acomodel.contract.settlement import Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Basis, Exhibit
@@ -262,7 +264,14 @@ def outlook_of(
     truncated = _truncated_at(scenario, tables, budget, benchmark / members)
     costs, source = _costs(scenario, tables, benchmark / members, truncated)
     found = _sizes(scenario, tables, budget, terms[at], costs)
-    uncertainty = wanted.sizes(**{name: size for name, (size, _, _) in found.items()})
+    try:
+        uncertainty = wanted.sizes(**{name: size for name, (size, _, _) in found.items()})
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]
+        name = ".".join(map(str, said["loc"]))
+        raise InputError(
+            f"outlook.uncertainty.{name}: worked out as {said['input']:.4g}, which is out of range; state it"
+        ) from None
     sizes = {name: (basis, where) for name, (_, basis, where) in found.items()}
     return Outlook(
         scenario,
@@ -293,41 +302,51 @@ def _cited(scenario: Scenario) -> str:
 def _costs(scenario: Scenario, tables: Tables, level: float, truncate: float | None) -> tuple[CostDistribution, str]:
     """Annual costs of a member as the contract counts them, and where they come from."""
     year = _year_of_claims(scenario, tables)
+    prorate = scenario.large_claims is not None and scenario.large_claims.prorated
     if tables.costs is not None:
-        given_costs = costs_of(tables.costs)
-        if not given_costs.mean > 0:
+        table = tables.costs
+        if not costs_of(table).mean > 0:
             raise InputError(
-                f"outlook.costs: the mean annual cost is {given_costs.mean:,.2f}; more than nothing is wanted"
+                f"outlook.costs: the mean annual cost is {costs_of(table).mean:,.2f}; one above zero is wanted"
             )
-        words = "costs by member as given, at the level of the benchmark"
-        return _levelled(lambda by: costs_of(scaled_costs(tables.costs, by), truncate=truncate), level, words)
+        floor = Claimants.from_frame(table).floor if "kind" in table else 0.0
+        made = _levelled(
+            lambda by: costs_of(scaled_costs(table, by), truncate=truncate, prorate=prorate), level, truncate, floor
+        )
+        if made.mean < 0.999 * level:
+            raise InputError(
+                f"outlook.costs: counted up to {truncate:,.0f} a member they come to {made.mean:,.0f} at most; the "
+                f"benchmark is {level:,.0f} a member, and other costs or a higher truncation are wanted"
+            )
+        return made, "costs by member as given, at the level of the benchmark"
     if tables.claims is None or year is None:
         shape = _population(scenario).replace("medicare", "Medicare")
         words = f"published shape of {shape} costs, at {level:,.0f} a member"
         return published_costs(_population(scenario), level, truncate=truncate), words
     listed = tables.claims.claimants(year)
-    prorate = scenario.large_claims is not None and scenario.large_claims.prorated
-    words = f"claims of {year} by member, at the level of the benchmark"
-    most = math.inf if truncate is None else truncate / listed.floor
     made = _levelled(
-        lambda by: cost_distribution(listed.scaled(min(by, most)), truncate=truncate, prorate=prorate), level, words
+        lambda by: cost_distribution(listed.scaled(by), truncate=truncate, prorate=prorate),
+        level,
+        truncate,
+        listed.floor,
     )
-    if made[0].mean < 0.999 * level:
-        return made[
-            0
-        ], f"claims of {year} by member, as near to the benchmark's level as claimants are known one by one"
-    return made
+    near = "at the level of the benchmark" if made.mean > 0.999 * level else "below the level of the benchmark"
+    return made, f"claims of {year} by member, {near}"
 
 
-def _levelled(make: Callable[[float], CostDistribution], level: float, words: str) -> tuple[CostDistribution, str]:
-    """Costs times the factor at which what counts of them has a level, or comes nearest to it."""
-    factor = level / make(1.0).mean
-    for _ in range(12):
-        made = make(factor)
-        if abs(made.mean / level - 1) < 1e-9:
+def _levelled(
+    make: Callable[[float], CostDistribution], level: float, truncate: float | None, floor: float
+) -> CostDistribution:
+    """Costs times the factor at which what counts of them has a level, or as far as claimants are known one by one."""
+    most = math.inf if truncate is None or not floor else truncate / floor
+    factor = min(level / make(min(1.0, most)).mean, most)
+    made = make(factor)
+    for _ in range(40):
+        if abs(made.mean / level - 1) < 1e-9 or factor >= min(most, 1e6):
             break
-        factor *= level / made.mean
-    return made, words
+        factor = min(factor * level / made.mean, most, 1e6)
+        made = make(factor)
+    return made
 
 
 def _year_of_claims(scenario: Scenario, tables: Tables) -> int | None:

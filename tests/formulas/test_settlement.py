@@ -380,3 +380,13 @@ def test_savings_that_quality_keeps_unpaid_set_nothing_off():
     assert (missed.payment, missed.carried_used, missed.carried_on) == (0.0, 0.0, 3.0)
     met = settle(100.0, 95.0, gated, quality_score=0.7, carried_losses=3.0)
     assert (met.payment, met.carried_used, met.carried_on) == (pytest.approx(1.0), 3.0, 0.0)
+
+
+def test_a_result_does_not_change_with_its_inputs_and_is_not_written_to():
+    benchmark, actual, score = np.array([100.0, 100.0]), np.array([95.0, 101.0]), np.array([0.9, 0.8])
+    found = settle(benchmark, actual, TWO, quality_score=score)
+    before = found.to_frame().copy()
+    benchmark[:], actual[:], score[:] = 1.0, 1.0, 0.0
+    pd.testing.assert_frame_equal(found.to_frame(), before)
+    with pytest.raises(ValueError, match="read-only"):
+        found.payment[0] = 1.0

@@ -645,3 +645,17 @@ def test_the_heaviest_published_costs_are_drawn_as_members_drawn_one_by_one(memb
         exact = chance_of_savings(costs, members, threshold)
         seen = float((drawn >= threshold).mean())
         assert exact == pytest.approx(seen, abs=4 * (seen * (1 - seen) / 20_000) ** 0.5 + 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("severity", "members"), [(stats.lognorm(s=3.0), 2), (stats.pareto(b=1.2), 2), (stats.pareto(b=1.2), 50)]
+)
+def test_costs_beyond_any_lattice_are_refused(severity, members):
+    with pytest.raises(InputError, match="truncate the costs"):
+        chance_of_savings(severity_costs(severity), members, 0.03)
+
+
+def test_few_costs_that_share_no_lattice_are_no_such_thing():
+    drawn = 1 - resampled_ratio([0.0] * 98 + [2_000.123, 7e8], 3, 100_000, seed=1)
+    exact = chance_of_savings([0.0] * 98 + [2_000.123, 7e8], 3, 0.5)
+    assert exact == pytest.approx((drawn >= 0.5).mean(), abs=0.005)
