@@ -2,8 +2,8 @@
 
 SALib is no dependency. Where it is not installed its part is left out; to have it, from the root of the project:
 
-    pip install --no-deps --target /tmp/salib SALib multiprocess dill
-    PYTHONPATH=/tmp/salib python benchmarks/sensitivity.py
+    pip install --no-deps --target salib SALib multiprocess dill
+    PYTHONPATH=salib python benchmarks/sensitivity.py
 
 Both draw 15 inputs of a g-function in 2^14 base samples, without second order, and make intervals of 100 resamples,
 which is SALib's default; ours with 999 is shown beside it. SALib gets the function on whole columns, as we do. Every

@@ -462,7 +462,7 @@ def test_forecasts_of_a_year_in_progress_end_with_the_last_payments(in_progress)
     assert forecasts.score(in_progress[1]) is not None
     widths = [f.interval(0.9)[1] - f.interval(0.9)[0] for f in early.path.forecasts]
     assert widths[-1] < 0.7 * widths[0]
-    assert "as in the year before" in repr(forecasts.table(in_progress[0]))
+    assert "as in the years before" in repr(forecasts.table(in_progress[0]))
     last = early.to_frame().iloc[-1]
     assert last["expected"] == pytest.approx(in_progress[0].headline()["actual"])
     words = repr(exhibits.summary(in_progress[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from acomodel.inputs import InputError
 from acomodel.outlook.costs import CostDistribution, severity_costs
@@ -94,7 +94,7 @@ def _percentile(population: str) -> float:
     return float(_severity(population).ppf(1 - (1 - PERCENTILE) / (1 - zero)))
 
 
-def _severity(population: str, level: float = 1.0):  # type: ignore[no-untyped-def]
+def _severity(population: str, level: float = 1.0) -> Any:
     from scipy.stats import gengamma
 
     zero, a, c = SHAPES[population]

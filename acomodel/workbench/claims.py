@@ -84,7 +84,7 @@ class Claims:
         """
         Completed claims of a calendar year above a threshold; each claimant's claims are completed alike. [$]
 
-        Of a year in progress it is the share that it was of the year before.
+        Of a year in progress it is the share that it was of the years before.
 
         Raises
         ------
@@ -92,9 +92,8 @@ class Claims:
             The claims hold no such year, or know members one by one only above another amount.
         """
         if self.in_progress is not None and self.is_forecast(year):
-            before = int(self.actuals.index[-1])
-            share = self.excess(before, threshold, prorate=prorate) / float(self.actuals.loc[before, "allowed"])
-            return share * float(self.in_progress["allowed"])
+            over = sum(self.excess(int(y), threshold, prorate=prorate) for y in self.actuals.index)
+            return over / float(self.actuals["allowed"].sum()) * float(self.in_progress["allowed"])
         listed = self.claimants(year)
         if threshold < listed.floor:
             raise InputError(
@@ -212,7 +211,7 @@ def _to_its_end(
     }
     words = (
         f"{year} is in progress: claims paid through {last} are in, its exposure and spending are forecast to its end; "
-        "large claims are left out at the share that they were of the year before"
+        "large claims are left out at the share that they were of the years before"
     )
     return pd.Series(figures, name=year), words
 

@@ -132,7 +132,7 @@ class Forecasts(Shown):
         )
         if any(self.removed.values()):
             before = [share for y, share in self.removed.items() if y < year]
-            known = "as in the year before" if self.forecast else "which was not known then"
+            known = "as in the years before" if self.forecast else "which was not known then"
             said += (
                 " Large claims are left out as each year's share of claims, from its months in proportion: "
                 f"{self.removed[year]:.1%} of {year}, {known}, and {np.mean(before):.1%} of the years "
