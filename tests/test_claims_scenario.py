@@ -477,3 +477,13 @@ def test_only_the_last_year_may_be_in_progress():
     base = change(load_scenario(SCENARIOS / "claims-demo.toml"), RUNNING)
     with pytest.raises(InputError, match="2023 is not over in the claims"):
         run(change(base, {"claims.completion.paid_through": "2023-06-30"}))
+
+
+def test_who_joins_later_is_no_risk_of_a_year_in_progress():
+    base = change(load_scenario(SCENARIOS / "claims-demo.toml"), RUNNING | {"claims.synthetic.group_join": 0.25})
+    early = run(change(base, {"claims.completion.paid_through": "2024-06-30"}))
+    late = run(base)
+    assert late.budget.risk.current > early.budget.risk.current + 0.03
+    ages = early.tables.claims.people.ages
+    now = ages[ages["year"] == 2024]
+    assert now["months"].sum() == pytest.approx(early.tables.claims.completion.exposure["2024-01":].sum(), rel=0.01)

@@ -30,7 +30,7 @@ def sized(settings):
 def test_the_simulation_of_luck_alone_is_the_exact_distribution():
     base = change(load_scenario(TWO_SIDED), sized(NOTHING_ELSE | {"long_run_savings": 0.02}))
     look = run(base).outlook
-    exact = look.savings().payments(look.terms, benchmark=look.benchmark, **look.settled)
+    exact = look.payments(look.true_savings)
     drawn = look.simulation.to_frame()
     for year in ("Year 1", "Year 2", "Year 3"):
         row = drawn.loc[year]
@@ -224,10 +224,7 @@ def test_losses_brought_forward_reach_every_view_of_the_year(two_sided):
         assert paid == pytest.approx(moved.headline()["payment"])
     rate = float(with_losses.headline()["savings_rate"])
     assert with_losses.outcomes(rates=[rate])["payment"].iloc[0] == pytest.approx(with_losses.headline()["payment"])
-    expected = [
-        r.outlook.savings().payments(r.outlook.terms, benchmark=r.outlook.benchmark, **r.outlook.settled)
-        for r in (with_losses, without)
-    ]
+    expected = [r.outlook.payments(r.outlook.true_savings) for r in (with_losses, without)]
     assert expected[0].expected_payment < expected[1].expected_payment - 1e5
     first = [r.outlook.simulation.payment[:, 0].mean() for r in (with_losses, without)]
     assert first[0] < first[1] - 1e5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -237,6 +238,23 @@ def root(matrix: np.ndarray) -> np.ndarray:
         return np.sqrt(matrix)
     values, vectors = np.linalg.eigh(matrix)
     found: np.ndarray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return found
+
+
+def regression(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Coefficients of the normal scores inside a subset, a mask, on those outside it."""
+    outside = ~inside
+    return matrix[np.ix_(inside, outside)] @ np.linalg.pinv(matrix[np.ix_(outside, outside)], hermitian=True)
+
+
+def shapley_weights(count: int) -> dict[int, np.ndarray]:
+    """Subset, as bits, to the weight of its variance in the effect of each input, averaged over all orders."""
+    found = {}
+    for subset in range(1, 2**count):
+        size = subset.bit_count()
+        with_it = factorial(size - 1) * factorial(count - size) / factorial(count)
+        without = factorial(size) * factorial(count - size - 1) / factorial(count) if size < count else 0.0
+        found[subset] = np.where(subset >> np.arange(count) & 1, with_it, -without)
     return found
 
 

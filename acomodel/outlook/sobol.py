@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from math import factorial
 
 import numpy as np
 import pandas as pd
 
 from acomodel.exhibit import Exhibit, Shown, show
 from acomodel.inputs import InputError
-from acomodel.outlook.draws import root
+from acomodel.outlook.draws import regression, root, shapley_weights
 from acomodel.outlook.sampling import (
     Distribution,
     EvaluateMany,
@@ -314,12 +313,12 @@ def shapley_effects(
     y = work(base)
     mean, sd = mean_and_sd(y)
     every = _orders(count, orders, seed)
-    weights = _weights(count) if every is None else _weights_of(every)
+    weights = shapley_weights(count) if every is None else _weights_of(every)
     whole = weights.pop(2**count - 1)
     parts, left = np.zeros((count, draws)), {0: 0.0, 2**count - 1: sd**2}
     for subset, weight in weights.items():
         inside = (subset >> np.arange(count) & 1).astype(bool)
-        moved = anew[inside] + _regression(matrix, inside) @ (scores - anew)[~inside]
+        moved = anew[inside] + regression(matrix, inside) @ (scores - anew)[~inside]
         drawn = {keys[i]: inputs[keys[i]].ppf(ndtr(z)) for i, z in zip(np.flatnonzero(inside), moved, strict=True)}
         squares = (y - work(base | drawn)) ** 2 / 2
         parts += weight[:, None] * squares
@@ -347,23 +346,6 @@ def _checked(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return matrix, root(matrix)
 
 
-def _regression(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Coefficients of the scores inside a subset on those outside it."""
-    outside = ~inside
-    return matrix[np.ix_(inside, outside)] @ np.linalg.pinv(matrix[np.ix_(outside, outside)], hermitian=True)
-
-
-def _weights(count: int) -> dict[int, np.ndarray]:
-    """Subset, as bits, to the weight of its variance in the effect of each input, averaged over all orders."""
-    found = {}
-    for subset in range(1, 2**count):
-        size = subset.bit_count()
-        with_it = factorial(size - 1) * factorial(count - size) / factorial(count)
-        without = factorial(size) * factorial(count - size - 1) / factorial(count) if size < count else 0.0
-        found[subset] = np.where(subset >> np.arange(count) & 1, with_it, -without)
-    return found
-
-
 def _orders(count: int, orders: int, seed: int) -> np.ndarray | None:
     """Random orders of the inputs, each followed by its reverse; None where all subsets can be drawn."""
     if count <= MOST_SUBSETS:
@@ -373,7 +355,7 @@ def _orders(count: int, orders: int, seed: int) -> np.ndarray | None:
 
 
 def _weights_of(every: np.ndarray) -> dict[int, np.ndarray]:
-    """As `_weights`, averaged over some orders."""
+    """As `shapley_weights`, averaged over some orders."""
     found: dict[int, np.ndarray] = {}
     for order in every.tolist():
         subset = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ import pandas as pd
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
-from acomodel.outlook.draws import root
+from acomodel.outlook.draws import regression, root, shapley_weights
 from acomodel.outlook.simulation import AGREED, LEAST, Prospect, Scores
 from acomodel.outlook.uncertainty import CAUSES, WORDS
 
@@ -136,27 +135,23 @@ def shapley_split(
 
 def _redrawn(x: np.ndarray, other: np.ndarray, anew: list[int], covariance: np.ndarray) -> np.ndarray:
     """Draws with some inputs drawn anew given the rest."""
-    kept = [i for i in range(x.shape[1]) if i not in anew]
+    inside = np.isin(np.arange(x.shape[1]), anew)
     found = x.copy()
-    found[:, anew] = other[:, anew]
-    across = covariance[anew][:, kept]
-    if across.any():
-        weights = across @ np.linalg.pinv(covariance[kept][:, kept], hermitian=True)
-        found[:, anew] += (x[:, kept] - other[:, kept]) @ weights.T
+    found[:, inside] = other[:, inside]
+    if covariance[np.ix_(inside, ~inside)].any():
+        found[:, inside] += (x - other)[:, ~inside] @ regression(covariance, inside).T
     return found
 
 
 def _effects(outcome: str, names: list[str], costs: np.ndarray) -> Effects:
     """Shapley, first and total effects of each group from half squared differences by subset and draw."""
-    d, (subsets, draws) = len(names), costs.shape
+    draws, weights = costs.shape[1], shapley_weights(len(names))
     every = costs[-1]
     variance = float(every.mean())
     rows = []
-    for i in range(d):
-        own = np.zeros(draws)
-        for u in range(subsets):
-            if not u >> i & 1:
-                own += (costs[u | 1 << i] - costs[u]) / (d * math.comb(d - 1, u.bit_count()))
+    each = np.array([weights[u] for u in range(1, len(costs))]).reshape(len(costs) - 1, len(names))
+    shares = each.T @ costs[1:]
+    for i, own in enumerate(shares):
         parts = (own, every - costs[-1 - (1 << i)], costs[1 << i])
         rows.append([number for part in parts for number in _ratio(part, every)])
     table = pd.DataFrame(rows, index=pd.Index(names, name="cause"), columns=list(COLUMNS))

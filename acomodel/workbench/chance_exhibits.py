@@ -11,10 +11,10 @@ from acomodel.contract.mssp import ProgramTerms
 from acomodel.exhibit import Exhibit, show
 from acomodel.outlook.approximations import normal
 from acomodel.outlook.chance import METHODS
-from acomodel.outlook.costs import CostDistribution, cost_distribution
+from acomodel.outlook.costs import cost_distribution
 from acomodel.outlook.pooling import carry_forward, multi_year_chance
 from acomodel.outlook.ratio import TIE, Noise, SpendingRatio
-from acomodel.outlook.savings import PaymentOutlook, SavingsDistribution
+from acomodel.outlook.savings import SavingsDistribution
 from acomodel.outlook.thresholds import chance_by_size as chances_of_sizes
 from acomodel.outlook.thresholds import error_rates, msr_confidence
 from acomodel.outlook.variance import VarianceSplit, variance_by_cause
@@ -37,22 +37,6 @@ AMOUNTS = (10e3, 25e3, 50e3, 75e3, 100e3, 150e3, 250e3, 500e3, 1e6)
 """Amounts at which large claims might be truncated. [$]"""
 MOST_YEARS = 5
 """Years that may be averaged. [years]"""
-
-
-@lru_cache(maxsize=4)
-def spending_ratio(costs: CostDistribution, members: int, noise: Noise) -> SpendingRatio:
-    """Distribution of actual spending over the benchmark, worked out once for all exhibits of a run."""
-    return SpendingRatio(costs, members, noise)
-
-
-def savings_of(outlook: Outlook, true_savings: float = 0.0) -> SavingsDistribution:
-    """Distribution of the savings rate of an ACO that really saves a share."""
-    return SavingsDistribution(spending_ratio(outlook.costs, outlook.members, outlook.noise), true_savings)
-
-
-def payments_of(outlook: Outlook, true_savings: float = 0.0) -> PaymentOutlook:
-    """What the contract is expected to pay an ACO that really saves a share."""
-    return savings_of(outlook, true_savings).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.settled)
 
 
 def reaching(rates: SavingsDistribution, threshold: float) -> float:
@@ -122,7 +106,7 @@ def costs_used(run: Run) -> Exhibit | None:
         "Costs count up to": outlook.truncated_at,
         "Members without cost": sum(s.share * float(s.weights[s.costs == 0].sum()) for s in costs.strata),
         "Deviation of the savings rate by luck": costs.cv / outlook.members**0.5,
-        "The same with the benchmark and common causes": savings_of(outlook).sd,
+        "The same with the benchmark and common causes": outlook.savings().sd,
     }
     styles = ("#", "$.", "$.", "0.000", "0.000", "$", "%.", "%.", "%.")
     formats = dict(zip(lines, styles, strict=True))
@@ -148,10 +132,10 @@ def chance_table(run: Run) -> Exhibit | None:
         return None
     saved = sorted({*SAVINGS, round(outlook.true_savings, 6)})
     limit, loss_limit = outlook.limits
-    ratio = spending_ratio(outlook.costs, outlook.members, outlook.noise)
+    ratio = outlook.ratio
     columns = {}
     for share in saved:
-        paid, rates = payments_of(outlook, share), savings_of(outlook, share)
+        paid, rates = outlook.payments(share), outlook.savings(share)
         exact = reaching(rates, limit)
         near = float(normal(ratio, np.array([(1 - limit) / (1 - share)]), -1)[0])
         lines = {
@@ -204,7 +188,7 @@ def errors_by_threshold(run: Run) -> Exhibit | None:
         return None
     own, two_sided = round(outlook.limits[0], 10), outlook.terms.two_sided
     limits = sorted({*THRESHOLDS, own})
-    luck, saver = savings_of(outlook), savings_of(outlook, REAL_SAVER)
+    luck, saver = outlook.savings(), outlook.savings(REAL_SAVER)
     rows = {
         (f"{_percent(m)} (contract)" if m == own else _percent(m)): {
             "Luck alone earns": reaching(luck, m),
@@ -255,7 +239,7 @@ def thresholds(run: Run) -> Exhibit | None:
     outlook = run.outlook
     if outlook is None:
         return None
-    luck, saver = savings_of(outlook), savings_of(outlook, REAL_SAVER)
+    luck, saver = outlook.savings(), outlook.savings(REAL_SAVER)
     own = outlook.limits[0]
     wanted = [(f"{p:.0%}", max(float(luck.quantile(1 - p)), 0.0)) for p in CHANCES]
     rows = {

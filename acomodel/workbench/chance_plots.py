@@ -13,9 +13,7 @@ from acomodel.outlook.uncertainty import WORDS
 from acomodel.workbench.chance_exhibits import (
     REAL_SAVER,
     by_size,
-    payments_of,
     reaching,
-    savings_of,
     variance_of,
 )
 from acomodel.workbench.model import Run
@@ -44,7 +42,7 @@ def chance_by_size(run: Run, ax: Axes | None = None) -> Axes:
     found = by_size(outlook, sizes, CURVES)
     for limit, color in zip(CURVES, (GREY, BLUE, GREEN, ORANGE, RED), strict=True):
         ax.plot(sizes, found[limit], color=color, lw=1.6, label=f"{limit:.0%}")
-    here = reaching(savings_of(outlook), own)
+    here = reaching(outlook.savings(), own)
     words = f"{here:.1%}" if here >= 0.0005 else "below 0.1%"
     ax.plot([outlook.members], [here], "o", color="black", ms=7, zorder=5, clip_on=False)
     ax.annotate(
@@ -78,7 +76,7 @@ def savings_density(run: Run, ax: Axes | None = None) -> Axes:
     if outlook is None:
         return nothing(ax, NONE)
     saved = outlook.true_savings or REAL_SAVER
-    luck, saver = savings_of(outlook), savings_of(outlook, saved)
+    luck, saver = outlook.savings(), outlook.savings(saved)
     if not luck.sd:
         return nothing(ax, "No cost differs from another: nothing is left to chance.")
     msr, mlr = outlook.limits
@@ -97,7 +95,7 @@ def savings_density(run: Run, ax: Axes | None = None) -> Axes:
     _label_curves(ax, luck, saver, saved)
     chances = {}
     for share, words in ((0.0, "luck alone"), (saved, f"saves {show(saved, '%')}")):
-        paid = payments_of(outlook, share)
+        paid = outlook.payments(share)
         rest = max(1 - paid.chance_earned - paid.chance_owed, 0.0)
         chances[words] = {1: paid.chance_earned, -1: paid.chance_owed, 0: rest}
     for sign, word, color in ((1, "earns", GREEN), (-1, "owes", RED), (0, "nothing paid", GREY)):

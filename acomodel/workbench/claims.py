@@ -13,9 +13,11 @@ import pandas as pd
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.truncation import excess
 from acomodel.claims.completion import CompletionSettings
+from acomodel.claims.population import Population
 from acomodel.claims.runoff import ALL, Completion, complete
 from acomodel.claims.study import ClaimsSettings, Study, made_with, open_book, read_study, study
 from acomodel.claims.triangles import last_whole_month
+from acomodel.claims.visits import day_literal
 from acomodel.inputs import InputError
 from acomodel.workbench.people import People, read_people
 from acomodel.workbench.reduction import people_of
@@ -143,7 +145,7 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     else:
         with open_book(wanted, folder) as dataset:
             found, population = study(wanted, dataset)
-            people = people_of(dataset, population, wanted.years, wanted.scope)
+            people = people_of(dataset, _known_so_far(wanted, found, population), wanted.years, wanted.scope)
     ours = found.experience
     exposure = ours.exposure["member_months"]
     exposure = exposure[exposure > 0]
@@ -186,6 +188,18 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     row, words = _to_its_end(running, payments, exposure, rule, undated)
     completion = replace(completion, notes=(words, *completion.notes))
     return Claims(found, people, completion, monthly, actuals, row)
+
+
+def _known_so_far(wanted: ClaimsSettings, found: Study, population: Population) -> Population:
+    """Members as they are known when the payments end: who joins a year in progress later is not yet among them."""
+    _, through, _ = _paid_through(wanted, found)
+    if through is None or through >= pd.Period(f"{max(wanted.years)}-12", "M"):
+        return population
+    import ibis
+
+    last = day_literal(through.end_time.date())
+    windows = population.windows.filter(population.windows.start_date <= last)
+    return replace(population, windows=windows.mutate(end_date=ibis.least(windows.end_date, last)))
 
 
 def _to_its_end(

@@ -130,7 +130,7 @@ def _forecast(run: Run) -> str:
 
 def _luck(outlook: Outlook) -> str:
     """Chance that an ACO that saves nothing earns, and owes."""
-    found = outlook.savings(0.0).payments(outlook.terms, benchmark=outlook.benchmark, **outlook.settled)
+    found = outlook.payments()
     earned = (
         f"An ACO of this size that saves nothing would be paid by luck alone with a chance of {found.chance_earned:.1%}"
     )

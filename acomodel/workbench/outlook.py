@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -14,25 +13,23 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from acomodel.budget.claimants import Claimants
 from acomodel.contract.settlement import Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Basis, Exhibit
 from acomodel.inputs import InputError
 from acomodel.outlook.chance import chance
-from acomodel.outlook.cost_files import costs_of, scaled_costs
-from acomodel.outlook.costs import CostDistribution, cost_distribution
-from acomodel.outlook.populations import LISTED_AT, published_costs
-from acomodel.outlook.ratio import Noise
-from acomodel.outlook.savings import SavingsDistribution, savings_distribution
+from acomodel.outlook.costs import CostDistribution
+from acomodel.outlook.ratio import Noise, SpendingRatio
+from acomodel.outlook.savings import PaymentOutlook, SavingsDistribution
 from acomodel.outlook.simulation import Futures, Prospect, Simulation
 from acomodel.outlook.uncertainty import Uncertainty
 from acomodel.rates import MONTHS
-from acomodel.workbench.adjustments import threshold, without_large_claims
+from acomodel.workbench.adjustments import without_large_claims
 from acomodel.workbench.budget import Budget
+from acomodel.workbench.member_costs import cited, member_costs, persons, truncated_at
 from acomodel.workbench.scenario import Scenario
 from acomodel.workbench.tables import Tables
-from acomodel.workbench.years import given, months_of
+from acomodel.workbench.years import given
 
 PUBLISHED = "results of the Medicare Shared Savings Program, 2014 to 2024"
 TREND_SD = 0.01
@@ -104,13 +101,21 @@ class Outlook:
         wanted = self.scenario.outlook
         return Noise(baseline_members=wanted.baseline_members, shock_sd=wanted.shock_sd)
 
-    def savings(self, true_savings: float | None = None) -> SavingsDistribution:
-        """Distribution of the savings rate of the headline year, at some true savings or the scenario's."""
-        saved = self.true_savings if true_savings is None else true_savings
-        return savings_distribution(self.costs, self.members, true_savings=saved, noise=self.noise)
+    @cached_property
+    def ratio(self) -> SpendingRatio:
+        """Distribution of spending over the benchmark by chance alone, inverted once for all that ask."""
+        return SpendingRatio(self.costs, self.members, self.noise)
+
+    def savings(self, true_savings: float = 0.0) -> SavingsDistribution:
+        """Distribution of the savings rate of the headline year at some true savings."""
+        return SavingsDistribution(self.ratio, true_savings)
+
+    def payments(self, true_savings: float = 0.0) -> PaymentOutlook:
+        """What the contract is expected to pay for the headline year at some true savings, all else being luck."""
+        return self.savings(true_savings).payments(self.terms, benchmark=self.benchmark, **self._settled)
 
     @property
-    def settled(self) -> dict[str, Any]:
+    def _settled(self) -> dict[str, Any]:
         """What a settlement of the contract wants besides benchmark, spending and terms."""
         return self.quality | {"settled_members": self.person_years, "carried_losses": self.carried_losses}
 
@@ -161,12 +166,7 @@ class Outlook:
             },
             "chance_of_savings": alone.probability_of_savings,
             "chance_of_loss": alone.probability_of_loss if self.terms.two_sided else 0.0,
-            "payments": {
-                name: dataclasses.asdict(
-                    self.savings(saved).payments(self.terms, benchmark=self.benchmark, **self.settled)
-                )
-                for name, saved in at.items()
-            },
+            "payments": {name: dataclasses.asdict(self.payments(saved)) for name, saved in at.items()},
             "simulated": self.simulation.to_frame(),
         }
 
@@ -184,7 +184,7 @@ class Outlook:
         basis: Basis = "judgment" if published else "data"
         found = [
             Assumption("Members whose costs are drawn", float(self.members), "members", "data", source),
-            Assumption("Costs of a member", self.source, "", basis, _cited(self.scenario) if published else "the data"),
+            Assumption("Costs of a member", self.source, "", basis, cited(self.scenario) if published else "the data"),
         ]
         if self.truncated_at is not None:
             words = "the contract" if self.scenario.large_claims or wanted.truncate else TRUNCATED
@@ -256,13 +256,13 @@ def outlook_of(
     """
     at, wanted = scenario.headline(), scenario.outlook
     beside = given(scenario, tables, at)
-    members = wanted.members or _persons(scenario, tables, at) or beside["members"]
+    members = wanted.members or persons(scenario, tables, at) or beside["members"]
     if members is None or members < 1:
         return None
     quality = {name: beside[name] for name in ("quality_score", "quality_standard", "revenue")}
     benchmark = float(np.atleast_1d(np.asarray(settlement.benchmark))[at])
-    truncated = _truncated_at(scenario, tables, budget, benchmark / members)
-    costs, source = _costs(scenario, tables, benchmark / members, truncated)
+    truncated = truncated_at(scenario, tables, budget, benchmark / members)
+    costs, source = member_costs(scenario, tables, benchmark / members, truncated)
     found = _sizes(scenario, tables, budget, terms[at], costs)
     try:
         uncertainty = wanted.sizes(**{name: size for name, (size, _, _) in found.items()})
@@ -287,96 +287,6 @@ def outlook_of(
         source,
         truncated,
     )
-
-
-def _population(scenario: Scenario) -> str:
-    """Published shape that stands for costs nobody knows by member."""
-    medicare = scenario.of_programme or scenario.historical is not None
-    return scenario.outlook.population or ("medicare" if medicare else "commercial")
-
-
-def _cited(scenario: Scenario) -> str:
-    return LISTED_AT[_population(scenario)]
-
-
-def _costs(scenario: Scenario, tables: Tables, level: float, truncate: float | None) -> tuple[CostDistribution, str]:
-    """Annual costs of a member as the contract counts them, and where they come from."""
-    year = _year_of_claims(scenario, tables)
-    prorate = scenario.large_claims is not None and scenario.large_claims.prorated
-    if tables.costs is not None:
-        table = tables.costs
-        if not costs_of(table).mean > 0:
-            raise InputError(
-                f"outlook.costs: the mean annual cost is {costs_of(table).mean:,.2f}; one above zero is wanted"
-            )
-        floor = Claimants.from_frame(table).floor if "kind" in table else 0.0
-        made = _levelled(
-            lambda by: costs_of(scaled_costs(table, by), truncate=truncate, prorate=prorate), level, truncate, floor
-        )
-        if made.mean < 0.999 * level:
-            raise InputError(
-                f"outlook.costs: counted up to {truncate:,.0f} a member they come to {made.mean:,.0f} at most; the "
-                f"benchmark is {level:,.0f} a member, and other costs or a higher truncation are wanted"
-            )
-        return made, "costs by member as given, at the level of the benchmark"
-    if tables.claims is None or year is None:
-        shape = _population(scenario).replace("medicare", "Medicare")
-        words = f"published shape of {shape} costs, at {level:,.0f} a member"
-        return published_costs(_population(scenario), level, truncate=truncate), words
-    listed = tables.claims.claimants(year)
-    made = _levelled(
-        lambda by: cost_distribution(listed.scaled(by), truncate=truncate, prorate=prorate),
-        level,
-        truncate,
-        listed.floor,
-    )
-    near = "at the level of the benchmark" if made.mean > 0.999 * level else "below the level of the benchmark"
-    return made, f"claims of {year} by member, {near}"
-
-
-def _levelled(
-    make: Callable[[float], CostDistribution], level: float, truncate: float | None, floor: float
-) -> CostDistribution:
-    """Costs times the factor at which what counts of them has a level, or as far as claimants are known one by one."""
-    most = math.inf if truncate is None or not floor else truncate / floor
-    factor = min(level / make(min(1.0, most)).mean, most)
-    made = make(factor)
-    for _ in range(40):
-        if abs(made.mean / level - 1) < 1e-9 or factor >= min(most, 1e6):
-            break
-        factor = min(factor * level / made.mean, most, 1e6)
-        made = make(factor)
-    return made
-
-
-def _year_of_claims(scenario: Scenario, tables: Tables) -> int | None:
-    """Year whose claims by member stand for the contract year: the baseline, or the latest before it."""
-    if tables.claims is None:
-        return None
-    until = scenario.years[scenario.headline()].performance_year
-    known = [int(y) for y in tables.claims.people.claimants["year"].unique() if y < until]
-    base = scenario.experience.base_year if scenario.experience is not None else None
-    return base if base in known else max(known, default=None)
-
-
-def _persons(scenario: Scenario, tables: Tables, at: int) -> float | None:
-    """Persons of the headline year: its exposure at the months a person of the baseline has."""
-    year, months = _year_of_claims(scenario, tables), months_of(scenario, tables, at)
-    if year is None or tables.claims is None or months is None:
-        return None
-    listed = tables.claims.people.claims_of(year)
-    return float(months * listed.members / listed.member_months)
-
-
-def _truncated_at(scenario: Scenario, tables: Tables, budget: Budget | None, level: float) -> float | None:
-    """Amount a member above which the contract does not count: as stated, that of large claims, or Medicare's."""
-    if scenario.outlook.truncate is not None:
-        return scenario.outlook.truncate
-    if scenario.large_claims is not None and (scenario.large_claims.threshold or tables.claims is not None):
-        return threshold(scenario, tables, 0 if budget is None else budget.base_year)
-    if (scenario.of_programme or scenario.historical is not None) and tables.costs is None:
-        return float(published_costs("medicare", level, truncate="percentile").strata[0].costs.max())
-    return None
 
 
 def _sizes(

@@ -64,7 +64,7 @@ def break_evens(run: Run) -> Exhibit:
         if item.key not in known:
             continue
         found = run.break_even(item.key)
-        words, show_it = words_for(run, item.key), signed if item.key.endswith("adjustment") else _percent
+        words, show_it = words_for(run, item.key), _points if item.key.endswith("adjustment") else _percent
         row = [words[0].upper() + words[1:], show_it(found.base)]
         if found.at is None:
             rows.append([*row, "none within ten points", found.at_base, None])
@@ -74,6 +74,10 @@ def break_evens(run: Run) -> Exhibit:
     table = pd.DataFrame(rows, columns=columns).set_index("Assumption")
     note = "Where the payment begins or ends. A contract pays in steps, so that it may jump there."
     return Exhibit("Break-even, one assumption at a time", table, dict.fromkeys(columns[3:], "$"), note)
+
+
+def _points(share: float) -> str:
+    return f"{share:+.2%}".replace("-", "−").replace("+0.00%", "0.00%").replace("−0.00%", "0.00%")
 
 
 def _percent(share: float) -> str:
