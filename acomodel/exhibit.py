@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
@@ -139,6 +139,23 @@ class Exhibit:
             f"<figure class='exhibit'><table>{caption}"
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{note}</figure>"
         )
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph, or a list of points, that stands where a table would."""
+
+    text: str
+    points: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """The text."""
+        return "\n".join([self.text, *(f"- {point}" for point in self.points)])
+
+    def _repr_html_(self) -> str:
+        """The text as HTML, escaped."""
+        listed = "".join(f"<li>{escape(point)}</li>" for point in self.points)
+        return f"<p>{escape(self.text)}</p>" + (f"<ul>{listed}</ul>" if listed else "")
 
 
 class Shown:

@@ -119,10 +119,10 @@ def least(work, runs: int = 15) -> float:
 
 
 def main() -> None:
-    from acomodel.outlook.approximations import approximation_errors
-    from acomodel.outlook.chance import chance_of_savings
-    from acomodel.outlook.costs import cost_distribution
-    from acomodel.outlook.ratio import Noise, SpendingRatio
+    from acomodel.outlook.luck.approximations import approximation_errors
+    from acomodel.outlook.luck.chance import chance_of_savings
+    from acomodel.outlook.luck.costs import cost_distribution
+    from acomodel.outlook.luck.ratio import Noise, SpendingRatio
 
     for population in POPULATIONS:
         for capped in (True, False):

@@ -25,8 +25,8 @@ from acomodel.budget.trend import fit_trend
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.runoff import complete
 from acomodel.claims.synthetic import SyntheticSettings, write_book
-from acomodel.outlook.forecast_path import forecast_path
-from acomodel.outlook.scoring import crps, pit
+from acomodel.outlook.forecast.path import forecast_path
+from acomodel.outlook.forecast.scoring import crps, pit
 
 KEPT = Path(__file__).with_name("forecast.csv")
 YEAR, BOOKS, MEMBERS, MONTHS = 2024, 200, 5_000, (3, 6, 9)

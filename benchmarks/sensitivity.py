@@ -41,8 +41,8 @@ def least(work: Callable[[], Any], runs: int = 3) -> tuple[float, float, Any]:
 
 
 def indices() -> None:
-    from acomodel.outlook.sampling import Uniform
-    from acomodel.outlook.sobol import sobol
+    from acomodel.outlook.sensitivity.sampling import Uniform
+    from acomodel.outlook.sensitivity.sobol import sobol
 
     names = [f"x{i}" for i in range(len(WEIGHTS))]
     inputs = dict.fromkeys(names, Uniform(0.0, 1.0))

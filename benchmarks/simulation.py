@@ -37,11 +37,11 @@ def ratio(work, runs: int = 9) -> float:
 
 def main() -> None:
     from acomodel import Terms
-    from acomodel.outlook.costs import severity_costs
-    from acomodel.outlook.draws import luck
-    from acomodel.outlook.simulation import Prospect
-    from acomodel.outlook.uncertainty import LUCK_ONLY, Uncertainty
-    from acomodel.outlook.variance import variance_by_cause
+    from acomodel.outlook.luck.costs import severity_costs
+    from acomodel.outlook.years.draws import luck
+    from acomodel.outlook.years.simulation import Prospect
+    from acomodel.outlook.years.uncertainty import LUCK_ONLY, Uncertainty
+    from acomodel.outlook.years.variance import variance_by_cause
 
     costs = severity_costs(gengamma(0.739, 0.590, scale=4_000), zero_share=0.05, truncate=150_000)
     one_sided = Terms(sharing_rate=0.5, msr=0.02, savings_cap_benchmark=0.1)

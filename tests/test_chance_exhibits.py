@@ -16,12 +16,12 @@ from matplotlib.text import Text
 from scipy.special import ndtr
 
 from acomodel.contract.terms import Terms
-from acomodel.outlook.chance import chance_of_loss, chance_of_savings
-from acomodel.outlook.costs import cost_distribution
-from acomodel.outlook.ratio import Noise
-from acomodel.outlook.savings import savings_distribution
-from acomodel.outlook.thresholds import error_rates, threshold_for
-from acomodel.workbench import chance_exhibits, chance_plots, plots
+from acomodel.outlook.luck.chance import chance_of_loss, chance_of_savings
+from acomodel.outlook.luck.costs import cost_distribution
+from acomodel.outlook.luck.ratio import Noise
+from acomodel.outlook.luck.savings import savings_distribution
+from acomodel.outlook.luck.thresholds import error_rates, threshold_for
+from acomodel.workbench import exhibits, plots
 from acomodel.workbench.model import run
 
 TABLES = (
@@ -63,9 +63,9 @@ def of(run, noise=None, **changes):
 
 def drawn(name, run, size=(7.6, 3.7)):
     """A chart as a page shows it, and its renderer."""
-    with matplotlib.rc_context(plots.STYLE):
+    with matplotlib.rc_context(plots.drawing.STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        ax = getattr(chance_plots, name)(run, ax=figure.add_subplot())
+        ax = getattr(plots.chance, name)(run, ax=figure.add_subplot())
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         return ax, canvas.get_renderer()
@@ -75,7 +75,7 @@ def drawn(name, run, size=(7.6, 3.7)):
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_shows_whole_numbers_and_words(runs, name, table):
     """No figure is missing, infinite or unformatted."""
-    found = getattr(chance_exhibits, table)(runs[name])
+    found = getattr(exhibits.chance, table)(runs[name])
     if table == "msr_levels" and name != "hackensack-2014":
         assert found is None
         return
@@ -88,12 +88,12 @@ def test_every_table_shows_whole_numbers_and_words(runs, name, table):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_no_table_without_members(toolkit_run, table):
-    assert getattr(chance_exhibits, table)(SimpleNamespace(outlook=None, scenario=toolkit_run.scenario)) is None
+    assert getattr(exhibits.chance, table)(SimpleNamespace(outlook=None, scenario=toolkit_run.scenario)) is None
 
 
 def test_luck_alone_by_hand(toolkit_run):
     """One-sided, half of what lies beyond 2 percent: the expected payment is half the integral of the tail."""
-    outlook, table = toolkit_run.outlook, chance_exhibits.chance_table(toolkit_run).to_frame()
+    outlook, table = toolkit_run.outlook, exhibits.chance.chance_table(toolkit_run).to_frame()
     for column, saved in (("Luck alone", 0.0), ("Saves 3%", 0.03)):
         lines = table[column]
         chance = chance_of_savings(outlook.costs, outlook.members, 0.02, true_savings=saved)
@@ -114,14 +114,14 @@ def test_luck_alone_by_hand(toolkit_run):
 
 def test_own_true_savings_have_a_column(toolkit_run):
     uncertainty = replace(toolkit_run.outlook.uncertainty, true_savings=0.012)
-    table = chance_exhibits.chance_table(of(toolkit_run, uncertainty=uncertainty)).to_frame()
+    table = exhibits.chance.chance_table(of(toolkit_run, uncertainty=uncertainty)).to_frame()
     assert list(table) == ["Luck alone", "Saves 1%", "Saves 1.20%", "Saves 2%", "Saves 3%", "Saves 5%"]
     assert table.loc["Chance that the ACO earns"].is_monotonic_increasing
 
 
 def test_two_sided_owes(runs):
     outlook = runs["commercial-two-sided"].outlook
-    table = chance_exhibits.chance_table(runs["commercial-two-sided"]).to_frame()
+    table = exhibits.chance.chance_table(runs["commercial-two-sided"]).to_frame()
     loss = chance_of_loss(outlook.costs, outlook.members, 0.02)
     assert table.loc["Chance that the ACO owes", "Luck alone"] == pytest.approx(loss, abs=1e-9)
     net = table.loc["Expected payment to the ACO"] - table.loc["Expected payment from the ACO"]
@@ -130,7 +130,7 @@ def test_two_sided_owes(runs):
 
 
 def test_sizes_and_thresholds(toolkit_run):
-    outlook, table = toolkit_run.outlook, chance_exhibits.chance_by_size(toolkit_run).to_frame()
+    outlook, table = toolkit_run.outlook, exhibits.chance.chance_by_size(toolkit_run).to_frame()
     assert list(table) == ["0%", "1%", "2% (contract)", "3%", "4%", "5%"]
     assert "5,115 (here)" in table.index
     assert table.loc["20,000", "3%"] == chance_of_savings(outlook.costs, 20_000, 0.03)
@@ -140,7 +140,7 @@ def test_sizes_and_thresholds(toolkit_run):
 
 def test_a_measured_benchmark_is_measured_on_as_many_times_the_members(toolkit_run):
     noisy = of(toolkit_run, Noise(baseline_members=10_230))
-    table = chance_exhibits.chance_by_size(noisy).to_frame()
+    table = exhibits.chance.chance_by_size(noisy).to_frame()
     costs = toolkit_run.outlook.costs
     wanted = chance_of_savings(costs, 50_000, 0.01, noise=Noise(baseline_members=100_000))
     assert table.loc["50,000", "1%"] == pytest.approx(wanted, abs=1e-12)
@@ -152,11 +152,11 @@ def test_a_measured_benchmark_is_measured_on_as_many_times_the_members(toolkit_r
 def test_errors_and_thresholds_are_those_of_the_functions(toolkit_run, noise):
     made = of(toolkit_run, noise)
     costs, members = made.outlook.costs, made.outlook.members
-    found = chance_exhibits.errors_by_threshold(made).to_frame()
-    wanted = error_rates(costs, [members], chance_exhibits.THRESHOLDS, noise=noise)
+    found = exhibits.chance.errors_by_threshold(made).to_frame()
+    wanted = error_rates(costs, [members], exhibits.chance.THRESHOLDS, noise=noise)
     assert found["Luck alone earns"].to_numpy() == pytest.approx(wanted["false_positive"].to_numpy(), abs=1e-7)
     assert found["Real 3% saver is denied"].to_numpy() == pytest.approx(wanted["false_negative"].to_numpy(), abs=1e-7)
-    limits = chance_exhibits.thresholds(made).to_frame()
+    limits = exhibits.chance.thresholds(made).to_frame()
     assert limits.index.tolist() == ["20%", "10%", "5%", "1%", "as in this contract"]
     if noise.shock_sd == 0:
         assert limits.loc["5%", "Threshold"] == pytest.approx(
@@ -167,7 +167,7 @@ def test_errors_and_thresholds_are_those_of_the_functions(toolkit_run, noise):
 
 def test_losses_stand_beside_in_a_contract_of_two_sides(runs):
     made = runs["commercial-two-sided"]
-    found = chance_exhibits.errors_by_threshold(made).to_frame()
+    found = exhibits.chance.errors_by_threshold(made).to_frame()
     costs, members = made.outlook.costs, made.outlook.members
     for words, limit in (("0%", 0.0), ("3%", 0.03)):
         assert found.loc[words, "Luck alone loses as much"] == pytest.approx(
@@ -177,10 +177,10 @@ def test_losses_stand_beside_in_a_contract_of_two_sides(runs):
 
 def test_truncation_lessens_both_errors(runs):
     made = runs["commercial-two-sided"]
-    found = chance_exhibits.truncation(made).to_frame()
+    found = exhibits.chance.truncation(made).to_frame()
     assert found.index.tolist() == ["$10,000", "$25,000", "$50,000", "$75,000", "$100,000", "as in this contract"]
     assert (found.diff().dropna() > 0).all().all()
-    errors = chance_exhibits.errors_by_threshold(made).to_frame().loc["2% (contract)"]
+    errors = exhibits.chance.errors_by_threshold(made).to_frame().loc["2% (contract)"]
     last = found.iloc[-1]
     for name in ("Luck alone earns", "Real 3% saver is denied"):
         assert last[name] == pytest.approx(errors[name], abs=1e-12)
@@ -190,27 +190,27 @@ def test_truncation_lessens_both_errors(runs):
 
 def test_truncation_counts_the_noise_of_the_benchmark(toolkit_run):
     made = of(toolkit_run, Noise(baseline_members=5_115))
-    last = chance_exhibits.truncation(made).to_frame().iloc[-1]
-    errors = chance_exhibits.errors_by_threshold(made).to_frame().loc["2% (contract)"]
+    last = exhibits.chance.truncation(made).to_frame().iloc[-1]
+    errors = exhibits.chance.errors_by_threshold(made).to_frame().loc["2% (contract)"]
     for name in ("Luck alone earns", "Real 3% saver is denied"):
         assert last[name] == pytest.approx(errors[name], abs=1e-7)
 
 
 def test_costs_too_small_to_truncate(toolkit_run):
-    assert chance_exhibits.truncation(of(toolkit_run, costs=cost_distribution([0.0, 9_000.0]))) is None
+    assert exhibits.chance.truncation(of(toolkit_run, costs=cost_distribution([0.0, 9_000.0]))) is None
 
 
 def test_medicare_table_where_it_is_referred_to(runs, toolkit_run):
-    found = chance_exhibits.msr_levels(runs["hackensack-2014"]).to_frame()
+    found = exhibits.chance.msr_levels(runs["hackensack-2014"]).to_frame()
     assert found.loc["5,000", "Threshold of the table"] == 0.039
     levels = found.loc[["5,000", "20,000", "50,000"], "Confidence the table implies"]
     assert levels.tolist() == pytest.approx([0.90, 0.95, 0.99], abs=0.002)
     assert "15,603 (here)" in found.index
-    assert chance_exhibits.msr_levels(of(toolkit_run, terms=Terms(sharing_rate=0.5, msr="size"))) is not None
+    assert exhibits.chance.msr_levels(of(toolkit_run, terms=Terms(sharing_rate=0.5, msr="size"))) is not None
 
 
 def test_years(toolkit_run):
-    outlook, found = toolkit_run.outlook, chance_exhibits.several_years(toolkit_run).to_frame()
+    outlook, found = toolkit_run.outlook, exhibits.chance.several_years(toolkit_run).to_frame()
     one = chance_of_savings(outlook.costs, outlook.members, 0.02)
     assert found["Average: luck alone earns"].iloc[0] == one
     assert found["Average: luck alone earns"].iloc[2] == chance_of_savings(outlook.costs, 3 * outlook.members, 0.02)
@@ -227,37 +227,37 @@ def test_years(toolkit_run):
 
 def test_years_without_a_threshold_carry_nothing(toolkit_run):
     made = of(toolkit_run, terms=Terms(sharing_rate=0.5))
-    assert len(chance_exhibits.several_years(made).table.columns) == 2
+    assert len(exhibits.chance.several_years(made).table.columns) == 2
 
 
 def test_costs_name_source_and_spread(toolkit_run):
-    found = chance_exhibits.costs_used(toolkit_run)
+    found = exhibits.chance.costs_used(toolkit_run)
     outlook = toolkit_run.outlook
     values = found.to_frame()["Value"]
     assert values["Deviation of the savings rate by luck"] == outlook.costs.cv / outlook.members**0.5
     assert values["Costs count up to"] == 50_000
     assert outlook.source.casefold() in found.note.casefold()
     assert "taken as exact" in found.note
-    noisy = chance_exhibits.costs_used(of(toolkit_run, Noise(baseline_members=5_115)))
+    noisy = exhibits.chance.costs_used(of(toolkit_run, Noise(baseline_members=5_115)))
     both = noisy.to_frame()["Value"]["The same with the benchmark and common causes"]
     assert both == pytest.approx(2**0.5 * values["Deviation of the savings rate by luck"], rel=1e-3)
     assert "5,115 member years" in noisy.note
 
 
 def test_simulated_is_the_simulation(runs):
-    found = chance_exhibits.simulated(runs["commercial-two-sided"])
+    found = exhibits.chance.simulated(runs["commercial-two-sided"])
     paid = runs["commercial-two-sided"].outlook.simulation.payment
     assert found.to_frame().loc["Expected payment"].iloc[:3].astype(float).tolist() == pytest.approx(
         paid.mean(axis=0).tolist()
     )
     assert found.table.index.str.contains("owes").sum() == 2
-    one_sided = chance_exhibits.simulated(runs["toolkit-2010"]).table
+    one_sided = exhibits.chance.simulated(runs["toolkit-2010"]).table
     assert not one_sided.index.str.contains("owes").any()
     assert "50% quantile" in one_sided.index
 
 
 def test_variance_adds_up(toolkit_run):
-    found = chance_exhibits.variance(toolkit_run).to_frame()
+    found = exhibits.chance.variance(toolkit_run).to_frame()
     assert found["Payment"].astype(float).iloc[:-1].sum() == pytest.approx(1)
     assert len(found) == len(toolkit_run.outlook.prospect.causes) + 1
 
@@ -324,13 +324,13 @@ def test_density_and_regions(runs):
     mean = [np.trapezoid(x * y, x) for x, y in (line.get_data() for line in (luck, saver))]
     assert mean == pytest.approx([0, 0.02], abs=3e-4)
     words = {t.get_text().splitlines()[0]: t.get_text().splitlines()[1:] for t in ax.texts if "\n" in t.get_text()}
-    table = chance_exhibits.chance_table(made).to_frame()
+    table = exhibits.chance.chance_table(made).to_frame()
     for word, line in (("earns", "Chance that the ACO earns"), ("owes", "Chance that the ACO owes")):
         chances = table.loc[line, ["Luck alone", "Saves 2%"]]
         assert words[word] == [f"luck alone: {chances.iloc[0]:.1%}", f"saves 2.0%: {chances.iloc[1]:.1%}"]
     shades = {tuple(np.round(c.get_facecolor()[0][:3], 2)): c for c in ax.collections}
     for color, low, high in (("GREEN", 0.02, 1), ("RED", -1, -0.02), ("GREY", -0.02, 0.02)):
-        rgb = tuple(np.round(matplotlib.colors.to_rgb(getattr(plots, color)), 2))
+        rgb = tuple(np.round(matplotlib.colors.to_rgb(getattr(plots.drawing, color)), 2))
         places = shades[rgb].get_paths()[0].vertices[:, 0]
         assert low - 1e-3 <= places.min() <= places.max() <= high + 1e-3
 
@@ -349,7 +349,7 @@ def test_nothing_is_left_to_chance(toolkit_run):
 
 def test_bars_are_the_split(toolkit_run):
     ax, _ = drawn("variance_bars", toolkit_run)
-    split = chance_exhibits.variance_of(toolkit_run.outlook)
+    split = exhibits.chance.variance_of(toolkit_run.outlook)
     widths = [bar.get_width() for bar in ax.patches]
     wanted = [*split.payment.table["share"][::-1], *split.savings_rate.table["share"][::-1]]
     assert widths == pytest.approx(wanted)
@@ -373,5 +373,5 @@ def test_fan_is_the_simulation(runs):
 def test_the_notebook_calls_what_there_is():
     cells = json.loads((ROOT / "notebooks" / "5-chance.ipynb").read_text(encoding="utf-8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    assert set(re.findall(r"chance_exhibits\.(\w+)\(run\)", code)) == set(TABLES)
-    assert set(re.findall(r"plots\.picture\(chance_plots\.(\w+), run", code)) == set(CHARTS)
+    assert set(re.findall(r"exhibits\.chance\.(\w+)\(run\)", code)) == set(TABLES)
+    assert set(re.findall(r"plots\.picture\(plots.chance\.(\w+), run", code)) == set(CHARTS)

@@ -15,19 +15,11 @@ from acomodel import InputError, change, load_scenario, propose, run, sweep
 from acomodel.claims.study import read_study
 from acomodel.cli import main
 from acomodel.exhibit import show
-from acomodel.workbench import (
-    claims_exhibits,
-    claims_plots,
-    disclosures,
-    exhibits,
-    forecasts,
-    plots,
-    report,
-    runoff_exhibits,
-)
+from acomodel.workbench import exhibits, forecasts, plots, report
 from acomodel.workbench.claims import read_claims
 from acomodel.workbench.model import figures_of, headline_value
-from acomodel.workbench.report import CHAPTERS, results_text
+from acomodel.workbench.report.chapters import CHAPTERS
+from acomodel.workbench.report.folder import results_text
 
 DEMO = SCENARIOS / "claims-demo.toml"
 SMALL = {"claims.synthetic.members": 5000, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
@@ -109,7 +101,7 @@ EXHIBITS = [
 
 
 def named(name):
-    return getattr(runoff_exhibits if hasattr(runoff_exhibits, name) else claims_exhibits, name)
+    return getattr(exhibits.runoff if hasattr(exhibits.runoff, name) else exhibits.claims, name)
 
 
 @pytest.mark.parametrize("name", EXHIBITS)
@@ -123,21 +115,21 @@ def test_exhibit_of_claims_and_of_none(small, name):
 
 @pytest.mark.parametrize("name", ["completed_months", "development_curves", "use_price_mix", "methods_side_by_side"])
 def test_chart_of_claims_and_of_none(small, name):
-    draw = getattr(claims_plots, name)
+    draw = getattr(plots.claims, name)
     assert "<svg" in plots.picture(draw, small, "words").svg
     words = draw(run(SCENARIOS / "hackensack-2014.toml")).texts[0].get_text()
-    assert words in (claims_plots.NONE, claims_exhibits.NO_CLAIMS)
+    assert words in (plots.claims.NONE, exhibits.claims.NO_CLAIMS)
 
 
 def test_methods_are_settled_with_their_own_experience(small):
-    table = claims_exhibits.methods(small).to_frame()
+    table = exhibits.claims.methods(small).to_frame()
     assert table.index[0] == "Dartmouth"
     assert table.loc["Dartmouth", "Payment"] == pytest.approx(small.headline()["payment"], rel=1e-6, abs=1)
     assert table["Allowed PMPM"].nunique() == 3
 
 
 def test_bridge_between_years_adds_up_to_the_actuals(small):
-    _, _, frame = claims_exhibits.bridge_table(small)
+    _, _, frame = exhibits.claims.bridge_table(small)
     actuals = small.tables.claims.actuals
     per = actuals["allowed"] / actuals["member_months"]
     assert frame.loc["Total", "before"] == pytest.approx(per.loc[2023])
@@ -155,15 +147,15 @@ def test_small_cells_of_members_are_not_printed(small):
             small.tables.claims, study=dataclasses.replace(small.tables.claims.study, members=counts)
         ),
     )
-    shown = claims_exhibits.members(dataclasses.replace(small, tables=tables)).to_frame()
+    shown = exhibits.claims.members(dataclasses.replace(small, tables=tables)).to_frame()
     assert shown.loc[2024, "Died"] == "1–10"
 
 
 def test_disclosures_and_assumptions_name_the_claims(small):
-    assert "claims" in repr(disclosures.data_relied_on(small))
+    assert "claims" in repr(exhibits.disclosures.data_relied_on(small))
     names = {a.note for a in small.assumptions}
     assert "setting claims.attribution.method" in names and "setting claims.tables" not in names
-    assert "regression" in repr(exhibits.regressions(small)).lower()
+    assert "regression" in repr(exhibits.budget.regressions(small)).lower()
 
 
 def test_sweep_over_the_method_reads_the_claims_anew(small):
@@ -376,7 +368,7 @@ def test_a_category_too_thin_for_a_fit_does_not_stop_the_chain():
     }
     found = run(change(load_scenario(DEMO), thin))
     assert any("fitted to points of" in note or "too thin" in note for note in found.budget.notes)
-    assert exhibits.regressions(found) is not None
+    assert exhibits.budget.regressions(found) is not None
 
 
 @pytest.mark.parametrize(
@@ -412,7 +404,7 @@ def test_the_trend_is_of_claims_without_large_ones(small):
     for year, share in kept.groupby(before["month"].dt.year):
         assert share.dropna().to_numpy() == pytest.approx(shares[year])
     assert small.fitted is run(small.scenario, small.tables).fitted  # made once
-    assert "Claims above the threshold are left out" in exhibits.regressions(small).note
+    assert "Claims above the threshold are left out" in exhibits.budget.regressions(small).note
     assert any("the trend is that of claims without what lies above" in n for n in small.budget.notes)
 
 
@@ -449,8 +441,8 @@ def test_a_year_in_progress_is_settled_on_its_forecast(in_progress):
     assert share == pytest.approx(claims.excess(2023, 250_000.0, prorate=False) / claims.actuals.loc[2023, "allowed"])
     assert early.headline()["actual"] == pytest.approx(row["allowed"] * (1 - share))
     assert "2024 is in progress" in claims.completion.notes[0]
-    assert "on the claims so far" in repr(exhibits.summary(early)).lower()
-    assert "on the claims so far" not in repr(exhibits.summary(late)).lower()
+    assert "on the claims so far" in repr(exhibits.contract.summary(early)).lower()
+    assert "on the claims so far" not in repr(exhibits.contract.summary(late)).lower()
 
 
 def test_forecasts_of_a_year_in_progress_end_with_the_last_payments(in_progress):
@@ -458,19 +450,19 @@ def test_forecasts_of_a_year_in_progress_end_with_the_last_payments(in_progress)
     assert [str(f.as_of) for f in early.path.forecasts] == [f"2024-{m:02d}" for m in range(1, 7)]
     assert early.forecast
     assert not late.forecast
-    assert forecasts.score(in_progress[0]) is None
-    assert forecasts.score(in_progress[1]) is not None
+    assert exhibits.forecast.score(in_progress[0]) is None
+    assert exhibits.forecast.score(in_progress[1]) is not None
     widths = [f.interval(0.9)[1] - f.interval(0.9)[0] for f in early.path.forecasts]
     assert widths[-1] < 0.7 * widths[0]
-    assert "as in the years before" in repr(forecasts.table(in_progress[0]))
+    assert "as in the years before" in repr(exhibits.forecast.table(in_progress[0]))
     last = early.to_frame().iloc[-1]
     assert last["expected"] == pytest.approx(in_progress[0].headline()["actual"])
-    words = repr(exhibits.summary(in_progress[0]))
+    words = repr(exhibits.contract.summary(in_progress[0]))
     assert f"the expected payment is {show(float(last['payment']), '$')}" in words
     listed = {a.name: a.value for a in in_progress[0].assumptions}
     row = in_progress[0].tables.claims.of_year(2024)
     assert listed["2024: spending of the whole year"] == round(row["allowed"], 2)
-    assert "when it is over" in repr(claims_exhibits.methods(in_progress[0]))
+    assert "when it is over" in repr(exhibits.claims.methods(in_progress[0]))
 
 
 def test_only_the_last_year_may_be_in_progress():

@@ -26,6 +26,6 @@ def test_notebook(path):
 
 
 def test_notebooks_of_the_report_are_there():
-    from acomodel.workbench.report import CHAPTERS
+    from acomodel.workbench.report.chapters import CHAPTERS
 
     assert {path.stem for path in NOTEBOOKS} == set(CHAPTERS)

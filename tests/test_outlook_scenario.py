@@ -9,7 +9,7 @@ import pytest
 from acomodel import InputError, change, load_scenario, run
 from acomodel.contract.settlement import settle
 from acomodel.contract.terms import changed
-from acomodel.outlook.populations import published_costs
+from acomodel.outlook.luck.populations import published_costs
 from acomodel.workbench.chain import outcome
 from acomodel.workbench.report import _write_figures, results_text
 

@@ -22,16 +22,8 @@ from acomodel.budget.mssp.record import HistoricalSettings, benchmark_of_record
 from acomodel.budget.mssp.steps import TYPES
 from acomodel.budget.mssp.updates import blended_update, national_update
 from acomodel.cli import main
-from acomodel.workbench import (
-    disclosures,
-    exhibits,
-    plots,
-    record_exhibits,
-    report,
-    risk_exhibits,
-    sensitivity_exhibits,
-)
-from acomodel.workbench.report import results_text
+from acomodel.workbench import exhibits, plots, report
+from acomodel.workbench.report.folder import results_text
 
 NAME, ACO = "mssp-historical", "A76261"
 HISTORICAL, UPDATED, BENCHMARK, PAYMENT = 13_219, 13_099, 198_546_103, 2_832_988
@@ -126,13 +118,13 @@ def test_the_waterfall_adds_up_from_by3_to_benchmark(scenario):
 
 def test_the_chart_ends_at_the_benchmark(scenario):
     result = run(scenario)
-    axis = plots.benchmark_steps(result)
+    axis = plots.contract.benchmark_steps(result)
     bars = [p for p in axis.patches if p.get_width() == pytest.approx(0.62)]
     assert len(bars) == len(result.record.summary) + 1
     assert bars[-1].get_height() == pytest.approx(result.record.pmpm)
     assert [t.get_text() for t in axis.texts][-1] == "$1,091.56"
-    assert plots.picture(plots.benchmark_steps, result, "steps") is not None
-    assert plots.picture(plots.trend, result, "trend") is None
+    assert plots.picture(plots.contract.benchmark_steps, result, "steps") is not None
+    assert plots.picture(plots.contract.trend, result, "trend") is None
 
 
 def free(scenario, **values):
@@ -274,7 +266,7 @@ def test_what_if_moves_benchmark_pmpm_in_sweeps_and_sensitivities(scenario):
     tornado = result.one_way("benchmark_pmpm")
     assert tornado.base == result.record.pmpm
     assert tornado.table.loc["Historical benchmark, ± 1 %", "at_high"] == pytest.approx(1.01 * result.record.pmpm)
-    assert list(sensitivity_exhibits.one_way(result, "benchmark_pmpm").to_frame().index) == [
+    assert list(exhibits.sensitivity.one_way(result, "benchmark_pmpm").to_frame().index) == [
         "Historical benchmark, ± 1 %"
     ]
     assert not [label for label in result.one_way().table.index if label == "Benchmark, ± 1 %"]
@@ -318,22 +310,22 @@ def test_results_and_assumptions_hold_every_line(scenario):
 
 def test_exhibits_show_the_record_and_nothing_without_one(scenario):
     result, other = run(scenario), run(SCENARIOS / "hackensack-2014.toml")
-    assert record_exhibits.adjusted(result) is None
+    assert exhibits.record.adjusted(result) is None
     moved = run(change(scenario, {f"{OVERRIDE}.Adjustment of the benchmark": 40.0}))
-    assert "Adjustment of the benchmark" in repr(record_exhibits.adjusted(moved))
+    assert "Adjustment of the benchmark" in repr(exhibits.record.adjusted(moved))
     for name in ("base_years", "growth", "risk", "historical", "updated", "settled"):
-        show = getattr(record_exhibits, name)
+        show = getattr(exhibits.record, name)
         assert show(other) is None
         assert show(result)._repr_html_().startswith("<")
-    assert exhibits.experience(result).title == "Base years by enrollment type"
-    assert exhibits.trends(result).title == "Growth by enrollment type"
-    assert risk_exhibits.change_in_risk(result).title == "Risk by enrollment type"
-    assert "$13,098.72 per person year" in repr(exhibits.summary(result))
+    assert exhibits.budget.experience(result).title == "Base years by enrollment type"
+    assert exhibits.budget.trends(result).title == "Growth by enrollment type"
+    assert exhibits.risk.change_in_risk(result).title == "Risk by enrollment type"
+    assert "$13,098.72 per person year" in repr(exhibits.contract.summary(result))
     assert "Historical benchmark from three base years" in repr(
-        disclosures.disclosures(result).to_frame().loc["Methods", "Statement"]
+        exhibits.disclosures.disclosures(result).to_frame().loc["Methods", "Statement"]
     )
-    assert "Updated benchmark" in exhibits.benchmark(result).note
-    assert exhibits.base_years(result).to_frame().loc["Total", "Expenditure BY3"] == pytest.approx(
+    assert "Updated benchmark" in exhibits.budget.benchmark(result).note
+    assert exhibits.record.base_years(result).to_frame().loc["Total", "Expenditure BY3"] == pytest.approx(
         result.record.summary["per_capita"].iloc[0]
     )
 

@@ -110,11 +110,11 @@ def test_small_cells_are_not_printed(tmp_path):
     table = tmp_path / "s" / "toolkit-2010" / "demographics.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("2.646,50\n", "2.646,7\n"), encoding="utf-8")
     result = run(load_scenario(tmp_path / "s" / "toolkit-2010.toml"))
-    shown = exhibits.demographics(result)
+    shown = exhibits.budget.demographics(result)
     assert shown.to_frame().loc["65+, F", "Members 2008-06"] == "1–10"
     assert "1–10" in shown._repr_html_()
     asked = change(result.scenario, {"report.show_small_cells": True})
-    assert exhibits.demographics(run(asked)).to_frame().loc["65+, F", "Members 2008-06"] == 7
+    assert exhibits.budget.demographics(run(asked)).to_frame().loc["65+, F", "Members 2008-06"] == 7
 
 
 def test_claimants_are_not_named(folder):
@@ -154,7 +154,7 @@ def test_a_failing_notebook_leaves_nothing_and_keeps_the_report_before(folder, t
     shutil.copytree(ROOT / "notebooks", spoiled)
     path = spoiled / "6-sensitivity.ipynb"
     path.write_text(
-        path.read_text(encoding="utf-8").replace("sensitivity_exhibits.two_way(run)", "1 / 0"), encoding="utf-8"
+        path.read_text(encoding="utf-8").replace("exhibits.sensitivity.two_way(run)", "1 / 0"), encoding="utf-8"
     )
     monkeypatch.setattr(report, "notebooks_folder", lambda: spoiled)
     monkeypatch.setattr(report, "_chapters", lambda _: {"6-sensitivity": "Sensitivity"})
@@ -206,17 +206,20 @@ def test_render_refuses_a_notebook_without_the_parameters(tmp_path):
 @pytest.mark.parametrize("name", ["toolkit-2010", "commercial-two-sided", "hackensack-2014"])
 def test_every_exhibit_and_chart_shows_itself(name):
     result = run(load_scenario(SCENARIOS / f"{name}.toml"))
-    for show in ("summary", "key_figures", "terms", "experience", "trends", "regressions", "diagnostics", "projection"):
-        made = getattr(exhibits, show)(result)
+    shown = [getattr(exhibits.contract, show) for show in ("summary", "key_figures", "terms")]
+    budget = ("experience", "trends", "regressions", "diagnostics", "projection")
+    for show in shown + [getattr(exhibits.budget, show) for show in budget]:
+        made = show(result)
         if made is None:
-            assert name == "hackensack-2014" or show == "diagnostics"
+            assert name == "hackensack-2014" or show is exhibits.budget.diagnostics
             continue
         assert repr(made).strip()
         assert made._repr_html_().startswith("<")
     for draw in ("benchmark_steps", "settlement_steps", "trend", "tornado", "payment_by_outcome"):
-        axis = getattr(plots, draw)(result)
-        assert axis is getattr(plots, draw)(result, ax=axis)
-        picture = plots.picture(getattr(plots, draw), result, "a chart & its words")
+        chart = getattr(plots.contract, draw)
+        axis = chart(result)
+        assert axis is chart(result, ax=axis)
+        picture = plots.picture(chart, result, "a chart & its words")
         if picture is None:
             assert result.budget is None
             continue
@@ -231,19 +234,19 @@ def bars(axis):
 def test_tornado_draws_the_figures_of_the_table():
     result = run(load_scenario(SCENARIOS / "commercial-two-sided.toml"))
     table = result.one_way().table.iloc[::-1]
-    drawn = bars(plots.tornado(result))
+    drawn = bars(plots.contract.tornado(result))
     ends = [end for row in table[["at_low", "at_high"]].to_numpy() / 1e6 for end in row]
     assert [max(right, left, key=lambda v: abs(v - result.one_way().base / 1e6)) for left, right, *_ in drawn] == (
         pytest.approx(ends)
     )
-    assert plots.tornado(result).get_yticklabels()[-1].get_text().startswith("Annual trend")
+    assert plots.contract.tornado(result).get_yticklabels()[-1].get_text().startswith("Annual trend")
 
 
 def test_waterfalls_end_where_the_figures_do():
     result = run(load_scenario(SCENARIOS / "commercial-two-sided.toml"))
-    heights = [bar[3] for bar in bars(plots.settlement_steps(result))]
+    heights = [bar[3] for bar in bars(plots.contract.settlement_steps(result))]
     assert heights == pytest.approx(result.settlement.walk().to_numpy() / 1e6)
-    drawn = bars(plots.benchmark_steps(result))
+    drawn = bars(plots.contract.benchmark_steps(result))
     assert drawn[-1][3] == pytest.approx(result.budget.benchmark.pmpm)
     levels = [bottom + height for *_, bottom, height in drawn[:-1]]
     assert levels == pytest.approx(result.budget.benchmark.steps["pmpm"].to_numpy())

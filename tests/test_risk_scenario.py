@@ -16,10 +16,9 @@ from acomodel.budget.prediction import hold_back
 from acomodel.budget.truncation import threshold_at
 from acomodel.claims.incurred import ContractScope
 from acomodel.claims.population import everyone
-from acomodel.exhibit import Exhibit
-from acomodel.workbench import large_claims_exhibits, plots, reduction, risk_exhibits, risk_plots
+from acomodel.exhibit import Exhibit, Note
+from acomodel.workbench import exhibits, plots, reduction
 from acomodel.workbench.adjustments import applied_ratio, measured_ratio, removed_in, threshold
-from acomodel.workbench.exhibits import Note
 from acomodel.workbench.people import read_people
 from acomodel.workbench.reduction import enrollment_type, people_of
 
@@ -109,7 +108,7 @@ def test_a_percentile_is_an_amount_of_the_baseline(small):
     amount = threshold(changed, small.tables, 2023)
     same = run(change(small.scenario, {"large_claims.threshold": amount, "large_claims.prorate": True}), small.tables)
     assert run(changed, small.tables).headline()["payment"] == same.headline()["payment"]
-    words = large_claims_exhibits.large_claims(run(changed, small.tables)).note
+    words = exhibits.large_claims.large_claims(run(changed, small.tables)).note
     assert "(the 99th percentile)" in words
 
 
@@ -161,7 +160,7 @@ def test_a_stated_ratio_is_held_by_the_cap_too(small):
     found = run(change(small.scenario, {"risk.ratio": 1.2}), small.tables)
     assert found.budget.risk is None
     assert found.budget.benchmark.steps.loc["Age/sex (risk) adjustment", "factor"] == pytest.approx(1.03)
-    assert risk_exhibits.change_in_risk(found).to_frame().loc["Ratio as stated", "Factor"] == 1.2
+    assert exhibits.risk.change_in_risk(found).to_frame().loc["Ratio as stated", "Factor"] == 1.2
 
 
 @pytest.mark.parametrize(
@@ -210,18 +209,18 @@ def test_no_table_holds_a_member(small, tmp_path):
 
 
 EXHIBITS = [
-    risk_exhibits.change_in_risk,
-    risk_exhibits.measures,
-    risk_exhibits.population,
-    risk_exhibits.own_factors,
-    risk_exhibits.scores,
-    risk_exhibits.conditions,
-    risk_exhibits.prediction,
-    risk_exhibits.condition_ratios,
-    risk_exhibits.what_ifs,
-    large_claims_exhibits.large_claims,
-    large_claims_exhibits.tradeoff,
-    large_claims_exhibits.reinsurance,
+    exhibits.risk.change_in_risk,
+    exhibits.risk.measures,
+    exhibits.risk.population,
+    exhibits.risk.own_factors,
+    exhibits.risk.scores,
+    exhibits.risk.conditions,
+    exhibits.risk.prediction,
+    exhibits.risk.condition_ratios,
+    exhibits.risk.what_ifs,
+    exhibits.large_claims.large_claims,
+    exhibits.large_claims.tradeoff,
+    exhibits.large_claims.reinsurance,
 ]
 
 
@@ -236,7 +235,7 @@ def test_exhibits_show_themselves(small, exhibit):
 
 @pytest.mark.parametrize(
     "draw",
-    [risk_plots.age_sex_factors, risk_plots.risk_by_year, risk_plots.predicted_deciles, risk_plots.threshold_choice],
+    [plots.risk.age_sex_factors, plots.risk.risk_by_year, plots.risk.predicted_deciles, plots.risk.threshold_choice],
     ids=lambda f: f.__name__,
 )
 def test_pictures_are_drawn(small, draw):
@@ -251,7 +250,7 @@ def test_without_claims_there_is_nothing_to_show():
 
 
 def test_what_ifs_are_the_runs_they_name(small):
-    table = risk_exhibits.what_ifs(small).to_frame()
+    table = exhibits.risk.what_ifs(small).to_frame()
     assert table.loc["As in this scenario", "Payment"] == small.headline()["payment"]
     assert table.loc["Cap on the risk ratio off", "Payment"] == payment(small, {"risk.cap": None})
     changes = {"large_claims.threshold": 150_000.0}
@@ -259,10 +258,10 @@ def test_what_ifs_are_the_runs_they_name(small):
 
 
 def test_members_of_the_highest_cost_are_shown_only_where_small_cells_may_be(small):
-    assert isinstance(risk_exhibits.high_risk(small), Note)
+    assert isinstance(exhibits.risk.high_risk(small), Note)
     report = dataclasses.replace(small.scenario.report, show_small_cells=True)
     open_run = dataclasses.replace(small, scenario=dataclasses.replace(small.scenario, report=report))
-    table = risk_exhibits.high_risk(open_run).to_frame()
+    table = exhibits.risk.high_risk(open_run).to_frame()
     assert table["Relative risk"].is_monotonic_decreasing
     assert list(table.index[:2]) == ["Member 1", "Member 2"]
     cost = table["Predicted annual cost"] / table["Relative risk"]
@@ -270,7 +269,7 @@ def test_members_of_the_highest_cost_are_shown_only_where_small_cells_may_be(sma
 
 
 def test_few_members_are_not_counted_out(small):
-    shown = risk_exhibits.population(small).shown()
+    shown = exhibits.risk.population(small).shown()
     counts = [c for c in shown if c.startswith("Members")]
     oldest = shown.loc[["M 65+", "F 65+"], counts].to_numpy().ravel()
     assert set(oldest) <= {"1–10", "0"}
@@ -384,7 +383,7 @@ def test_no_fit_sees_the_members_held_back(monkeypatch):
 def test_conditions_of_few_members_are_not_shown(small):
     people = small.tables.claims.people
     counts = people.categories.query("model == 'V28'").set_index(["year", "category"])["members"]
-    table = risk_exhibits.conditions(small).to_frame()
+    table = exhibits.risk.conditions(small).to_frame()
     for name, row in table.iterrows():
         for year, value in row.items():
             members = counts.get((int(year), name.split()[0]), 0)
@@ -393,18 +392,18 @@ def test_conditions_of_few_members_are_not_shown(small):
 
 
 def test_two_thresholds_do_not_tell_what_one_member_costs(small):
-    for exhibit in (large_claims_exhibits.tradeoff, large_claims_exhibits.reinsurance):
+    for exhibit in (exhibits.large_claims.tradeoff, exhibits.large_claims.reinsurance):
         shown = exhibit(small).shown()
         counts = shown.iloc[:, 0]
         assert not counts.eq("1–10").any()
-    assert max(large_claims_exhibits.tradeoff_of(small).table["claimants"].iloc[:-1].min(), 11) > 10
+    assert max(exhibits.large_claims.tradeoff_of(small).table["claimants"].iloc[:-1].min(), 11) > 10
 
 
 def test_too_few_claimants_for_a_choice_of_threshold(small, monkeypatch):
-    monkeypatch.setattr(large_claims_exhibits, "LADDER", (2_000_000.0,))
-    assert list(large_claims_exhibits.tradeoff(small).to_frame().index) == ["none"]
-    assert large_claims_exhibits.reinsurance(small) is None
-    assert not risk_plots.threshold_choice(small).axison
+    monkeypatch.setattr(exhibits.large_claims, "LADDER", (2_000_000.0,))
+    assert list(exhibits.large_claims.tradeoff(small).to_frame().index) == ["none"]
+    assert exhibits.large_claims.reinsurance(small) is None
+    assert not plots.risk.threshold_choice(small).axison
 
 
 def test_what_stands_for_one_member_stays_out_of_the_report(small, tmp_path):
@@ -451,7 +450,7 @@ def test_how_somebody_was_assigned_before_the_first_year_is_not_known(small):
     rows = small.tables.claims.people.scores.set_index("year")["assigned"]
     assert set(rows[2023]) == {""}
     assert set(rows[2024]) == {"newly", "continuously"}
-    assert "2023, all members" in risk_exhibits.scores(small).to_frame().index
+    assert "2023, all members" in exhibits.risk.scores(small).to_frame().index
 
 
 def test_the_group_that_joins_is_said_to_have_no_diagnoses(small):

@@ -210,8 +210,8 @@ def test_a_year_beyond_the_rules_is_said_where_it_is_read():
     later = {"terms.track": "BASIC B", "terms.agreement_start": 2027, "years.1.performance_year": 2027}
     result = run(change(scenario, {**later, "years.0.performance_year": 2027}))
     assert "newest row stands in for 2027" in result.terms[1].name
-    assert "newest row stands in for 2027" in repr(exhibits.summary(result))
-    assert "newest row stands in for 2027" in repr(exhibits.terms(result))
+    assert "newest row stands in for 2027" in repr(exhibits.contract.summary(result))
+    assert "newest row stands in for 2027" in repr(exhibits.contract.terms(result))
 
 
 def test_only_assumptions_in_force_are_listed():
@@ -230,14 +230,14 @@ def test_what_a_stated_figure_replaces_is_not_worked_out():
     stated = run(change(scenario, {"risk.ratio": 1.02, "large_claims.factor": 0.99}))
     names = {a.name for a in stated.assumptions}
     assert not [n for n in names if n.startswith(("Average risk", "Excess of large claims"))]
-    assert exhibits.demographics(stated) is None
+    assert exhibits.budget.demographics(stated) is None
 
 
 def test_the_regression_note_says_whether_the_budget_uses_it():
     scenario = load_scenario(SCENARIOS / "commercial-two-sided.toml")
-    assert "which the budget uses" in exhibits.regressions(run(scenario)).note
+    assert "which the budget uses" in exhibits.budget.regressions(run(scenario)).note
     for values in ({"trend.method": "regional"}, {"trend.own": "latest_ratio"}):
-        assert "the budget uses another trend" in exhibits.regressions(run(change(scenario, values))).note
+        assert "the budget uses another trend" in exhibits.budget.regressions(run(change(scenario, values))).note
 
 
 def test_a_list_of_large_claims_that_does_not_fit_its_threshold_is_said():

@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from acomodel.contract.terms import Terms, changed
-from acomodel.outlook.proforma import Intervention
-from acomodel.outlook.uncertainty import Uncertainty
+from acomodel.outlook.negotiation.proforma import Intervention
+from acomodel.outlook.years.uncertainty import Uncertainty
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

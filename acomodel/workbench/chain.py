@@ -9,9 +9,9 @@ import numpy as np
 
 from acomodel.contract.settlement import LINES, settle
 from acomodel.inputs import InputError, nearest
-from acomodel.outlook.sampling import Uniform
-from acomodel.outlook.sensitivity import BreakEven, break_even, correlation_matrix
-from acomodel.outlook.sobol import Shapley, Sobol, shapley_effects, sobol
+from acomodel.outlook.sensitivity.one_way import BreakEven, break_even, correlation_matrix
+from acomodel.outlook.sensitivity.sampling import Uniform
+from acomodel.outlook.sensitivity.sobol import Shapley, Sobol, shapley_effects, sobol
 from acomodel.rates import MONTHS
 from acomodel.workbench.budget import benchmarks_at
 from acomodel.workbench.ranges import default_ranges

@@ -206,7 +206,7 @@ def _to_its_end(
     year: int, payments: pd.DataFrame, exposure: pd.Series, rule: CompletionSettings, undated: pd.DataFrame
 ) -> tuple[pd.Series, str]:
     """A year in progress as forecast from its claims so far, and that in words."""
-    from acomodel.outlook.forecast_path import forecast_path
+    from acomodel.outlook.forecast.path import forecast_path
 
     last = last_whole_month(str(rule.paid_through))
     late = undated.groupby("month")["allowed"].sum() if len(undated) else None

@@ -8,24 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Exhibit, Shown, show
-from acomodel.outlook.forecast_path import ForecastPath, forecast_path
-from acomodel.outlook.scoring import crps, pit
+from acomodel.outlook.forecast.path import ForecastPath, forecast_path
 from acomodel.workbench.adjustments import listed_claims, threshold
 from acomodel.workbench.claims import Claims, payments_of
 from acomodel.workbench.model import Run
-from acomodel.workbench.plots import BLUE, GREY, ORANGE, axes_of, nothing
 from acomodel.workbench.years import months_of
 
 LEVEL = 0.9
 """Chance with which an interval holds the year. [share]"""
-BANDS = (0.05, 0.25, 0.75, 0.95)
 """Quantiles between which the picture is shaded."""
-NONE = "The claims tell of no month of the contract year, so that there is nothing to forecast it from."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -203,82 +197,3 @@ def _removed(run: Run, claims: Claims) -> dict[int, float]:
         return dict.fromkeys(years, 0.0)
     amount = threshold(run.scenario, run.tables, base)
     return {y: claims.excess(y, amount, prorate=wanted.prorated) / float(claims.of_year(y)["allowed"]) for y in years}
-
-
-def table(run: Run) -> Exhibit | None:
-    """By the month it was seen at: claims reported and completed, the year expected, its interval, the settlement."""
-    found = path(run)
-    return None if found is None else found.exhibit()
-
-
-def score(run: Run) -> Exhibit | None:
-    """How the forecasts fared against what the run says now: error, score, and where in the forecast it lay."""
-    found = path(run)
-    if found is None or found.forecast:
-        return None
-    exposure = found.path.to_frame()["exposure"].to_numpy()
-    draws, actual = found.path.draws() / exposure[:, None], found.actual / found.member_months
-    now = np.full(len(draws), actual)
-    share = pit(draws, now)
-    frame = pd.DataFrame(
-        {
-            "Error of the mean": draws.mean(axis=1) / actual - 1,
-            "Standard deviation": draws.std(axis=1) / actual,
-            "Score (CRPS)": crps(draws, now) / actual,
-            "Chance of less": share,
-            f"In the {LEVEL:.0%} interval": (share >= (1 - LEVEL) / 2) & (share <= (1 + LEVEL) / 2),
-        },
-        index=pd.Index([str(f.as_of) for f in found.path.forecasts], name="Seen at the end of"),
-    )
-    formats = dict.fromkeys(frame.columns[:3], "%.") | {"Chance of less": "%"}
-    note = (
-        f"Against {show(actual, '$.')} PMPM, the year's spending in this run, and in shares of it. Score: mean "
-        "distance of the forecast from what came, less its own spread; smaller is better. Chance of less: what the "
-        "forecast gave to a year at or below what came. One year is one outcome: forecasts of its months err together."
-    )
-    return Exhibit(f"Forecasts of {found.path.year} against what came", frame, formats, note)
-
-
-def fan(run: Run, ax: Axes | None = None) -> Axes:
-    """Fan of the year's spending PMPM by the month it was forecast at, benchmark, and what the run says now."""
-    ax = axes_of(ax)
-    found = path(run)
-    if found is None:
-        return nothing(ax, NONE)
-    frame = found.path.to_frame(BANDS)
-    _bands(ax, frame[["expected", *BANDS]].div(frame["exposure"], axis=0), found.actual / found.member_months)
-    ax.axhline(found.benchmark_pmpm, color=GREY, lw=1.2, ls="--", label="benchmark")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"${v:,.0f}"))
-    ax.set_ylabel("spending of the year, $ PMPM")
-    ax.set_title(f"Spending of {found.path.year}, as it was to be expected")
-    ax.legend(frameon=False, fontsize=8.5, loc="best")
-    return ax
-
-
-def payment_fan(run: Run, ax: Axes | None = None) -> Axes:
-    """Fan of the payment by the month it was forecast at, and what the run says now."""
-    ax = axes_of(ax)
-    found = path(run)
-    if found is None:
-        return nothing(ax, NONE)
-    frame = found.path.payments(found.terms, BANDS, benchmark_pmpm=found.benchmark_pmpm, **found.clauses)
-    frame = frame[["expected", *BANDS]]
-    scale, unit = (1e6, "$ million") if frame.abs().to_numpy().max() >= 2e6 else (1e3, "$ thousand")
-    _bands(ax, frame / scale, found.payment / scale)
-    ax.axhline(0, color=GREY, lw=0.8)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}".replace("-", "−")))
-    ax.set_ylabel(f"payment to the ACO, {unit}")
-    ax.set_title(f"Payment of {found.path.year}, as it was to be expected")
-    ax.legend(frameon=False, fontsize=8.5, loc="best")
-    return ax
-
-
-def _bands(ax: Axes, frame: pd.DataFrame, now: float) -> None:
-    """Shaded bands of quantiles by month, the mean, and the latest as a line."""
-    at = np.arange(len(frame))
-    for low, high, shade in ((BANDS[0], BANDS[-1], 0.18), (BANDS[1], BANDS[-2], 0.32)):
-        ax.fill_between(at, frame[low], frame[high], color=BLUE, alpha=shade, lw=0, label=f"{high - low:.0%} interval")
-    ax.plot(at, frame["expected"], "o-", color=BLUE, lw=1.4, ms=3, label="expected")
-    ax.axhline(now, color=ORANGE, lw=1.4, label="this run")
-    ax.set_xticks(at, [month.strftime("%b" if month.month > 1 else "%b\n%Y") for month in frame.index])
-    ax.set_xlabel("seen at the end of")

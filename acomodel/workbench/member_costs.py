@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from acomodel.budget.claimants import Claimants
 from acomodel.inputs import InputError
-from acomodel.outlook.cost_files import costs_of, scaled_costs
-from acomodel.outlook.costs import CostDistribution, cost_distribution
-from acomodel.outlook.populations import LISTED_AT, published_costs
+from acomodel.outlook.luck.cost_files import costs_of, scaled_costs
+from acomodel.outlook.luck.costs import CostDistribution, cost_distribution
+from acomodel.outlook.luck.populations import LISTED_AT, published_costs
 from acomodel.workbench.adjustments import threshold
 from acomodel.workbench.budget import Budget
 from acomodel.workbench.scenario import Scenario

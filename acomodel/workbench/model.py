@@ -24,8 +24,8 @@ from acomodel.contract.settlement import LINES, Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.inputs import InputError
-from acomodel.outlook.sensitivity import BreakEven, OneWay, one_way, two_way
-from acomodel.outlook.sobol import Shapley, Sobol
+from acomodel.outlook.sensitivity.one_way import BreakEven, OneWay, one_way, two_way
+from acomodel.outlook.sensitivity.sobol import Shapley, Sobol
 from acomodel.workbench.adjustments import removed_in, without_large_claims
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, make_budget

@@ -12,13 +12,13 @@ import numpy as np
 
 from acomodel.contract.terms import Terms, changed
 from acomodel.inputs import InputError
-from acomodel.outlook.equivalence import EqualValue, equal_value
-from acomodel.outlook.frontier import ClauseRanking, Frontier, frontier, rank_clauses
-from acomodel.outlook.levels import BySize, by_size, levels
-from acomodel.outlook.negotiation import ContractComparison, compare_contracts, with_clauses
-from acomodel.outlook.proforma import ProForma, pro_forma
+from acomodel.outlook.negotiation.compared import ContractComparison, compare_contracts, with_clauses
+from acomodel.outlook.negotiation.equivalence import EqualValue, equal_value
+from acomodel.outlook.negotiation.frontier import ClauseRanking, Frontier, frontier, rank_clauses
+from acomodel.outlook.negotiation.levels import BySize, by_size, levels
+from acomodel.outlook.negotiation.proforma import ProForma, pro_forma
 from acomodel.outlook.settings import NegotiationSettings
-from acomodel.outlook.uncertainty import Uncertainty
+from acomodel.outlook.years.uncertainty import Uncertainty
 from acomodel.workbench.budget import Budget
 from acomodel.workbench.outlook import Outlook
 

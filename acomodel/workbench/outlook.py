@@ -17,12 +17,12 @@ from acomodel.contract.settlement import Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption, Basis, Exhibit
 from acomodel.inputs import InputError
-from acomodel.outlook.chance import chance
-from acomodel.outlook.costs import CostDistribution
-from acomodel.outlook.ratio import Noise, SpendingRatio
-from acomodel.outlook.savings import PaymentOutlook, SavingsDistribution
-from acomodel.outlook.simulation import Futures, Prospect, Simulation
-from acomodel.outlook.uncertainty import Uncertainty
+from acomodel.outlook.luck.chance import chance
+from acomodel.outlook.luck.costs import CostDistribution
+from acomodel.outlook.luck.ratio import Noise, SpendingRatio
+from acomodel.outlook.luck.savings import PaymentOutlook, SavingsDistribution
+from acomodel.outlook.years.simulation import Futures, Prospect, Simulation
+from acomodel.outlook.years.uncertainty import Uncertainty
 from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import without_large_claims
 from acomodel.workbench.budget import Budget

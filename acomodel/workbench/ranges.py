@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acomodel.contract.terms import Terms
-from acomodel.outlook.sensitivity import Grid, Range
+from acomodel.outlook.sensitivity.one_way import Grid, Range
 from acomodel.workbench.scenario import Scenario
 
 

@@ -24,7 +24,7 @@ from acomodel.claims.study import ClaimsSettings
 from acomodel.contract.mssp import ProgramTerms
 from acomodel.contract.terms import Share, Terms
 from acomodel.inputs import InputError, nearest, read_text
-from acomodel.outlook.sensitivity import SensitivitySettings
+from acomodel.outlook.sensitivity.one_way import SensitivitySettings
 from acomodel.outlook.settings import NegotiationSettings, OutlookSettings
 from acomodel.workbench.faults import fault_in, known_beside
 

@@ -12,7 +12,7 @@ import pandas as pd
 from acomodel.budget.trend import Measure, TrendFit, TrendRule, all_categories, fit_trend
 from acomodel.claims.experience import annual_from_monthly, check_whole, cost_utilization_report, trend_report
 from acomodel.inputs import InputError, dictionary, read_table
-from acomodel.outlook.cost_files import cost_table
+from acomodel.outlook.luck.cost_files import cost_table
 from acomodel.workbench.claims import Claims, read_claims
 from acomodel.workbench.scenario import Scenario
 

@@ -17,15 +17,15 @@ from acomodel.cli import main
 from acomodel.contract.settlement import settle
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
-from acomodel.outlook.approximations import approximation_errors
-from acomodel.outlook.chance import chance, chance_of_loss, chance_of_savings
-from acomodel.outlook.characteristic import Part, compressed
-from acomodel.outlook.costs import cost_distribution, pooled, severity_costs
-from acomodel.outlook.inversion import FLOOR, invert
-from acomodel.outlook.pooling import carry_forward, multi_year_chance, pool_effect
-from acomodel.outlook.ratio import Noise, SpendingRatio, effective_baseline
-from acomodel.outlook.savings import savings_distribution
-from acomodel.outlook.thresholds import (
+from acomodel.outlook.luck.approximations import approximation_errors
+from acomodel.outlook.luck.chance import chance, chance_of_loss, chance_of_savings
+from acomodel.outlook.luck.characteristic import Part, compressed
+from acomodel.outlook.luck.costs import cost_distribution, pooled, severity_costs
+from acomodel.outlook.luck.inversion import FLOOR, invert
+from acomodel.outlook.luck.pooling import carry_forward, multi_year_chance, pool_effect
+from acomodel.outlook.luck.ratio import Noise, SpendingRatio, effective_baseline
+from acomodel.outlook.luck.savings import savings_distribution
+from acomodel.outlook.luck.thresholds import (
     chance_by_size,
     error_rates,
     msr_confidence,
@@ -683,7 +683,7 @@ def test_command(tmp_path):
     ],
 )
 def test_files_of_costs(tmp_path, text, same_as):
-    from acomodel.outlook.cost_files import read_costs
+    from acomodel.outlook.luck.cost_files import read_costs
 
     file = tmp_path / "costs.csv"
     file.write_text(text)
@@ -692,7 +692,7 @@ def test_files_of_costs(tmp_path, text, same_as):
 
 
 def test_files_of_claimants_and_parquet(tmp_path):
-    from acomodel.outlook.cost_files import read_costs
+    from acomodel.outlook.luck.cost_files import read_costs
 
     values = benchmark.costs("Medicare", False, 2_000)
     table, whole = tmp_path / "claimants.csv", tmp_path / "costs.parquet"

@@ -17,12 +17,12 @@ from acomodel.claims.completion import CompletionSettings, completion_factors
 from acomodel.claims.triangles import triangle
 from acomodel.contract.settlement import settle
 from acomodel.contract.terms import Terms
-from acomodel.outlook import forecast_path as paths
-from acomodel.outlook.forecast import forecast_year
-from acomodel.outlook.forecast_path import completion_covariance, forecast_path, seen_at
-from acomodel.outlook.monthly_model import ForecastSettings
-from acomodel.outlook.scoring import coverage, crps, pit
-from acomodel.workbench import forecasts
+from acomodel.outlook.forecast import path as paths
+from acomodel.outlook.forecast.monthly_model import ForecastSettings
+from acomodel.outlook.forecast.path import completion_covariance, forecast_path, seen_at
+from acomodel.outlook.forecast.scoring import coverage, crps, pit
+from acomodel.outlook.forecast.year_end import forecast_year
+from acomodel.workbench import exhibits, forecasts, plots
 
 KEPT = ROOT / "benchmarks" / "forecast.csv"
 TWO_SIDED = Terms(sharing_rate=0.5, msr=0.02, mlr=0.02, loss_method="fixed", loss_rate=0.5)
@@ -560,25 +560,25 @@ def test_a_run_is_forecast_month_after_month(demo):
 
 
 def test_tables_and_pictures_of_a_run(demo):
-    table = forecasts.table(demo)
+    table = exhibits.forecast.table(demo)
     assert table.table.index[-1] == "This run"
     assert table.table.loc["This run", "Expected payment"] == pytest.approx(demo.headline()["payment"])
     assert "Large claims are left out" in table.note
-    scores = forecasts.score(demo).table
+    scores = exhibits.forecast.score(demo).table
     assert len(scores) == 14
     assert scores["Score (CRPS)"].iloc[-1] < 0.02
-    assert forecasts.fan(demo).get_title() == "Spending of 2024, as it was to be expected"
-    assert len(forecasts.payment_fan(demo).collections) == 2
+    assert plots.forecast.fan(demo).get_title() == "Spending of 2024, as it was to be expected"
+    assert len(plots.forecast.payment_fan(demo).collections) == 2
 
 
 @pytest.mark.parametrize("name", ["commercial-two-sided", "hackensack-2014"])
 def test_no_forecast_of_a_year_without_claims(name):
     other = run(SCENARIOS / f"{name}.toml")
     assert forecasts.path(other) is None
-    assert forecasts.table(other) is None
-    assert forecasts.score(other) is None
-    assert not forecasts.fan(other).axison
-    assert not forecasts.payment_fan(other).axison
+    assert exhibits.forecast.table(other) is None
+    assert exhibits.forecast.score(other) is None
+    assert not plots.forecast.fan(other).axison
+    assert not plots.forecast.payment_fan(other).axison
 
 
 def test_no_forecast_where_spending_is_stated(demo):

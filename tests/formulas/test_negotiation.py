@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
-from acomodel.outlook.costs import cost_distribution
-from acomodel.outlook.equivalence import crossing, equal_value
-from acomodel.outlook.frontier import efficient, frontier, rank_clauses, usual_changes
-from acomodel.outlook.levels import by_size, levels
-from acomodel.outlook.negotiation import (
+from acomodel.outlook.luck.costs import cost_distribution
+from acomodel.outlook.luck.savings import savings_distribution
+from acomodel.outlook.negotiation.compared import (
     compare_contracts,
     saving_more,
     with_clauses,
     without_savings,
     worst_scores,
 )
-from acomodel.outlook.savings import savings_distribution
-from acomodel.outlook.simulation import Prospect, difference
-from acomodel.outlook.uncertainty import LUCK_ONLY, Uncertainty
+from acomodel.outlook.negotiation.equivalence import crossing, equal_value
+from acomodel.outlook.negotiation.frontier import efficient, frontier, rank_clauses, usual_changes
+from acomodel.outlook.negotiation.levels import by_size, levels
+from acomodel.outlook.years.simulation import Prospect, difference
+from acomodel.outlook.years.uncertainty import LUCK_ONLY, Uncertainty
 
 COSTS = cost_distribution([0.0, 2_000.0, 30_000.0])
 MEMBERS, BENCHMARK = 10_000, 10_000 * COSTS.mean

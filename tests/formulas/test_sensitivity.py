@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from acomodel import InputError, Terms, change, load_scenario, project, run, settle
 from acomodel.budget.benchmark import rounded
 from acomodel.budget.projection import projected_totals
-from acomodel.outlook import draws
-from acomodel.outlook import sobol as sobol_module
-from acomodel.outlook.sampling import Normal, Triangular, Uniform, resampled
-from acomodel.outlook.sensitivity import SensitivitySettings, break_even, correlation_matrix
-from acomodel.outlook.sobol import Shapley, Sobol, shapley_effects, sobol
+from acomodel.outlook.sensitivity import sobol as sobol_module
+from acomodel.outlook.sensitivity.one_way import SensitivitySettings, break_even, correlation_matrix
+from acomodel.outlook.sensitivity.sampling import Normal, Triangular, Uniform, resampled
+from acomodel.outlook.sensitivity.sobol import Shapley, Sobol, shapley_effects, sobol
+from acomodel.outlook.years import draws
 from acomodel.workbench.chain import movable, outcome
 from acomodel.workbench.model import figures_of, headline_value
 

@@ -13,17 +13,17 @@ from scipy import stats
 from acomodel.contract.settlement import settle
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
-from acomodel.outlook import futures as futures_module
-from acomodel.outlook import simulation as simulation_module
-from acomodel.outlook.chance import chance_of_savings
-from acomodel.outlook.costs import cost_distribution, severity_costs
-from acomodel.outlook.draws import correlated, figures, luck, resampled_ratio
-from acomodel.outlook.populations import _severity
-from acomodel.outlook.ratio import Noise, SpendingRatio
-from acomodel.outlook.savings import savings_distribution
-from acomodel.outlook.simulation import Prospect, difference, simulate
-from acomodel.outlook.uncertainty import CAUSES, LUCK_ONLY, Uncertainty
-from acomodel.outlook.variance import layout, shapley_split, variance_by_cause
+from acomodel.outlook.luck.chance import chance_of_savings
+from acomodel.outlook.luck.costs import cost_distribution, severity_costs
+from acomodel.outlook.luck.populations import _severity
+from acomodel.outlook.luck.ratio import Noise, SpendingRatio
+from acomodel.outlook.luck.savings import savings_distribution
+from acomodel.outlook.years import futures as futures_module
+from acomodel.outlook.years import simulation as simulation_module
+from acomodel.outlook.years.draws import correlated, figures, luck, resampled_ratio
+from acomodel.outlook.years.simulation import Prospect, difference, simulate
+from acomodel.outlook.years.uncertainty import CAUSES, LUCK_ONLY, Uncertainty
+from acomodel.outlook.years.variance import layout, shapley_split, variance_by_cause
 
 MEDICARE = stats.gengamma(0.739, 0.590, scale=4_000)
 UNCAPPED = severity_costs(MEDICARE, zero_share=0.05)

@@ -6,11 +6,11 @@ import pytest
 from conftest import REAL, ROOT
 
 from acomodel.inputs import InputError
-from acomodel.outlook.chance import chance_of_loss, chance_of_savings
-from acomodel.outlook.costs import cost_distribution
-from acomodel.outlook.populations import published_costs
-from acomodel.outlook.ratio import Noise
-from acomodel.outlook.realised import (
+from acomodel.outlook.luck.chance import chance_of_loss, chance_of_savings
+from acomodel.outlook.luck.costs import cost_distribution
+from acomodel.outlook.luck.populations import published_costs
+from acomodel.outlook.luck.ratio import Noise
+from acomodel.outlook.luck.realised import (
     BANDS,
     BASELINE,
     PERIODS,

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
-from acomodel.outlook.costs import cost_distribution
-from acomodel.outlook.negotiation import saving_more, with_clauses
-from acomodel.outlook.proforma import Intervention, break_even_share, interventions, pro_forma
-from acomodel.outlook.simulation import Prospect
-from acomodel.outlook.uncertainty import LUCK_ONLY
+from acomodel.outlook.luck.costs import cost_distribution
+from acomodel.outlook.negotiation.compared import saving_more, with_clauses
+from acomodel.outlook.negotiation.proforma import Intervention, break_even_share, interventions, pro_forma
+from acomodel.outlook.years.simulation import Prospect
+from acomodel.outlook.years.uncertainty import LUCK_ONLY
 
 NAVIGATOR = Intervention("Patient navigator", fixed_cost=50_000.0, claims_saved=100_000.0)
 COSTS = cost_distribution([0.0, 2_000.0, 30_000.0])

@@ -1,0 +1,1 @@
+"""Coming years by cause: what is uncertain, draws of it, contracts settled on the same futures."""

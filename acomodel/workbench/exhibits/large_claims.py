@@ -1,0 +1,116 @@
+"""The tables of a report on large claims: what is above the threshold, and what another threshold would do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from acomodel.budget.claimants import Claimants
+from acomodel.budget.reinsurance import ThresholdTradeoff, reinsurance_pmpm, threshold_tradeoff
+from acomodel.exhibit import SMALL_CELL, Exhibit, Note, suppress_small_cells
+from acomodel.rates import MONTHS
+from acomodel.workbench.adjustments import listed_claims, threshold
+from acomodel.workbench.exhibits.contract import threshold_words
+from acomodel.workbench.model import Run
+
+NO_LARGE = "The terms leave no large claims out."
+LADDER = (50_000.0, 75_000.0, 100_000.0, 150_000.0, 200_000.0, 250_000.0, 400_000.0, 500_000.0, 1_000_000.0)
+"""Thresholds at which choices are shown, as far as the claims tell them. [$]"""
+
+
+def large_claims(run: Run) -> Exhibit | Note:
+    """Claims above the threshold in the baseline and in each settled year that claims tell of."""
+    budget, wanted = run.budget, run.scenario.large_claims
+    if wanted is None and run.record is not None:
+        return Note("Expenditure is truncated before it is handed in, as the programme has it.")
+    if wanted is None or budget is None:
+        return Note(
+            NO_LARGE if wanted is None else f"Claims above {threshold_words(run)} a member and year do not count."
+        )
+    claims = listed_claims(run.scenario, run.tables)
+    factor = float(budget.benchmark.steps["factor"].get("Large-claim adjustment", 1.0))
+    if claims is None:
+        said = "stated" if wanted.factor is not None else "worked out from the table of claimants"
+        return Note(
+            f"Claims above {threshold_words(run)} a member and year do not count. The factor on the baseline is "
+            f"{factor:.4f}, {said}."
+        )
+    amount = threshold(run.scenario, run.tables, budget.base_year)
+    years = sorted({budget.base_year, *(y.performance_year for y in run.scenario.years)} & set(claims.actuals.index))
+    rows = {}
+    for year in years:
+        row = claims.actuals.loc[year]
+        over = claims.excess(year, amount, prorate=wanted.prorated)
+        rows[str(year)] = {
+            "Claimants above": _above(claims.claimants(year), amount, prorate=wanted.prorated),
+            "Allowed claims": row["allowed"],
+            "Excess": over,
+            "Share": over / row["allowed"],
+            "Excess PMPM": over / row["member_months"],
+            "Truncated PMPM": (row["allowed"] - over) / row["member_months"],
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("Year")
+    if not run.scenario.report.show_small_cells:
+        table["Claimants above"] = suppress_small_cells(table["Claimants above"])
+    formats = dict.fromkeys(("Allowed claims", "Excess"), "$") | {"Claimants above": "#", "Share": "%."}
+    formats |= dict.fromkeys(("Excess PMPM", "Truncated PMPM"), "$.")
+    note = (
+        f"Threshold {threshold_words(run)}; factor on the baseline {factor:.4f}. Each claimant's claims are completed "
+        "at the rate of the whole year. Excess and truncated claims add up to allowed claims."
+    )
+    return Exhibit("Claims above the threshold", table, formats, note)
+
+
+def _above(listed: Claimants, amount: float, *, prorate: bool) -> int:
+    """Claimants above a threshold. [members]"""
+    limits = amount * (listed.months / MONTHS if prorate else 1.0)
+    return int((listed.allowed > limits).sum())
+
+
+def tradeoff_of(run: Run) -> ThresholdTradeoff | None:
+    """What thresholds take out and what they leave to chance, in the baseline year; None without claims."""
+    listed = _baseline(run)
+    if listed is None:
+        return None
+    ladder = _ladder(run, listed)
+    own = listed.members
+    sizes = sorted({own, 5_000, 20_000})
+    prorate = run.scenario.large_claims is not None and run.scenario.large_claims.prorated
+    return threshold_tradeoff(listed, [*ladder, np.inf], members=sizes, prorate=prorate)
+
+
+def tradeoff(run: Run) -> Exhibit | None:
+    """The choice of threshold: dollars removed against chance left."""
+    found = tradeoff_of(run)
+    return None if found is None else found.exhibit(small_cells=run.scenario.report.show_small_cells)
+
+
+def reinsurance(run: Run) -> Exhibit | None:
+    """Expected claims above several attachment points, PMPM, and their price with a load."""
+    listed = _baseline(run)
+    if listed is None:
+        return None
+    load = run.scenario.large_claims.reinsurance_load if run.scenario.large_claims is not None else 0.2
+    ladder = _ladder(run, listed)
+    if not ladder:
+        return None
+    return reinsurance_pmpm(listed, ladder, load=load).exhibit(small_cells=run.scenario.report.show_small_cells)
+
+
+def _ladder(run: Run, listed: Claimants) -> list[float]:
+    """
+    Thresholds that can be shown: those the claims tell, with more than ten claimants above.
+
+    Of fewer, dollars at two thresholds would tell what one member costs.
+    """
+    wanted = [d for d in LADDER if d >= listed.floor]
+    if run.scenario.report.show_small_cells:
+        return wanted
+    return [d for d in wanted if (listed.allowed > d).sum() > SMALL_CELL]
+
+
+def _baseline(run: Run) -> Claimants | None:
+    """Annual claims of the baseline year; None where they do not come from claims."""
+    if run.budget is None or run.tables.claims is None:
+        return None
+    return run.tables.claims.claimants(run.budget.base_year)

@@ -1,0 +1,154 @@
+"""What all charts share: the house style, the picture a page shows, a waterfall."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from acomodel.exhibit import show
+from acomodel.workbench.model import Run
+
+BLUE, ORANGE, GREEN, RED, GREY = "#1f5a94", "#c46a16", "#3b7d4f", "#a83232", "#6b7280"
+
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.axisbelow": True,
+    "figure.dpi": 100,
+    "svg.hashsalt": "acomodel",
+    "svg.fonttype": "path",
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished chart as SVG, with the words that stand for it."""
+
+    svg: str
+    words: str
+
+    def __repr__(self) -> str:
+        """The words."""
+        return f"[chart] {self.words}"
+
+    def _repr_html_(self) -> str:
+        """The chart with its caption."""
+        return (
+            f"<figure class='picture'><div role='img' aria-label='{escape(self.words, quote=True)}'>{self.svg}</div>"
+            f"<figcaption>{escape(self.words)}</figcaption></figure>"
+        )
+
+
+def picture(
+    draw: Callable[..., Axes], run: Run, words: str, *, size: tuple[float, float] = (7.6, 3.7)
+) -> Picture | None:
+    """
+    Draw a chart of a run and finish it as a picture.
+
+    Parameters
+    ----------
+    draw : callable
+        A chart: a function of a run and an axis.
+    run : Run
+        What it shows.
+    words : str
+        Caption, which also stands for the chart where it cannot be seen.
+    size : tuple of float
+        Width and height. [inches]
+
+    Returns
+    -------
+    Picture or None
+        None for a chart of a budget where the benchmark is stated, or of claims where none are read.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        drawn = draw(run, ax=figure.add_subplot())
+        if not drawn.axison and run.tables.claims is None:
+            return None
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return Picture(svg[svg.index("<svg") :], words)
+
+
+def axes_of(ax: Axes | None) -> Axes:
+    """The axes given, or new ones in the house style."""
+    if ax is not None:
+        return ax
+    with matplotlib.rc_context(STYLE):
+        return Figure(figsize=(7.6, 3.7), layout="constrained").add_subplot()
+
+
+def scale_of(largest: float) -> tuple[float, str]:
+    """Divisor and unit that keep axis labels short."""
+    if largest >= 2e6:
+        return 1e6, "$ million"
+    return (1e3, "$ thousand") if largest >= 2e4 else (1.0, "$")
+
+
+def dollars(amount: float) -> str:
+    """Amount in short, in millions or thousands where it is large."""
+    scale, unit = scale_of(abs(amount))
+    if scale == 1:
+        return show(amount, "$")
+    return f"{'−' if amount < 0 else ''}${abs(amount) / scale:,.{2 if scale == 1e6 else 0}f} {unit[2:]}"
+
+
+def waterfall(ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: tuple[str, ...]) -> Axes:
+    """Bars from running level to running level; the named steps stand on zero."""
+    level = 0.0
+    positions = np.arange(len(steps))
+    amounts = steps.to_numpy(dtype=float) / scale
+    tops = []
+    for position, (name, amount) in enumerate(zip(steps.index, amounts, strict=True)):
+        whole = name in totals
+        start = 0.0 if whole else level
+        color = BLUE if whole else GREEN if amount >= 0 else ORANGE
+        ax.bar(position, amount, bottom=start, color=color, width=0.62)
+        level = amount if whole else level + amount
+        if position + 1 < len(steps):
+            ax.plot([position + 0.31, position + 0.69], [level, level], color=GREY, lw=0.8)
+        tops.append((position, max(start, start + amount), amount))
+    low, high = ax.get_ylim()
+    for position, top, amount in tops:
+        text = show(float(amount) * scale, style)
+        ax.annotate(text, (position, top), (0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=8.5)
+    ax.set_ylim(low, high + 0.08 * (high - low))
+    ax.axhline(0, color=GREY, lw=0.8)
+    width, size = min(14, 90 // len(steps)), 8.5 if len(steps) < 9 else 7.8
+    ax.set_xticks(positions, [_wrapped(str(name), width) for name in steps.index], fontsize=size)
+    return ax
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Label broken into short lines at spaces."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
+
+
+def nothing(ax: Axes, words: str) -> Axes:
+    """Words where there is nothing to draw."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=ax.transAxes)
+    return ax
