@@ -7,7 +7,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: proposal test spark format lab benchmarks lock clean
+.PHONY: proposal test docs spark format lab benchmarks lock clean
 
 proposal: $(VENV)/ready
 	$(BIN)/acomodel propose $(SCENARIO)
@@ -25,6 +25,10 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
+
+docs: $(VENV)/ready
+	$(BIN)/python -m sphinx -E -q -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html
 
 spark: $(VENV)/ready
 	@java -version

@@ -111,11 +111,14 @@ _PUBLIC = {
     "change": "acomodel.workbench.scenario",
     "Run": "acomodel.workbench.model",
     "run": "acomodel.workbench.model",
-    "sweep": "acomodel.workbench.model",
+    "sweep": "acomodel.workbench.variants",
     "compare": "acomodel.workbench.comparison",
     "replay": "acomodel.workbench.replay",
+    "Explorer": "acomodel.workbench.explorer",
     "render": "acomodel.workbench.report.chapters",
-    "propose": "acomodel.workbench.report.folder",
+    "propose": "acomodel.workbench.report.batch",
+    "propose_all": "acomodel.workbench.report.batch",
+    "propose_sweep": "acomodel.workbench.report.batch",
 }
 
 __all__ = [*sorted(_PUBLIC), "__version__"]

@@ -56,6 +56,12 @@ class Assumption:
     source: str
     note: str = ""
 
+    def _repr_html_(self) -> str:
+        """The assumption in one line, escaped."""
+        value = escape(self.value if isinstance(self.value, str) else show(self.value))
+        said = f"<strong>{escape(self.name)}</strong>: {value} {escape(self.unit)}"
+        return f"<p class='{PLAIN}'>{said} <small>({self.basis}: {escape(self.source)})</small></p>"
+
 
 def show(value: Any, style: str | None = None) -> str:
     """
@@ -118,27 +124,80 @@ class Exhibit:
         body = self.shown().to_string()
         return "\n".join(part for part in (self.title, body, self.note) if part)
 
-    def _repr_html_(self) -> str:
-        """Table with a caption, scoped headers and every cell escaped."""
+    def structure(self) -> dict[str, Any]:
+        """The finished table as plain values: what it says in every form, whether page, PDF or terminal."""
         shown = self.shown()
         named = self.table.index.name is not None or self.table.index.dtype.kind not in "iu"
-        corner = (
-            f"<th scope='col' style='text-align:left'>{escape(str(self.table.index.name or ''))}</th>" if named else ""
-        )
-        sides = {c: " class='text' style='text-align:left'" if _is_text(self.table[c]) else "" for c in shown.columns}
-        head = corner + "".join(f"<th scope='col'{sides[c]}>{escape(c)}</th>" for c in shown.columns)
-        rows = []
-        for label, (_, row) in zip(shown.index, shown.iterrows(), strict=True):
-            first = f"<th scope='row' style='text-align:left'>{escape(label)}</th>" if named else ""
-            total = " class='total'" if label.lower().startswith("total") else ""
-            cells = "".join(f"<td{sides[c]}>{escape(row[c])}</td>" for c in shown.columns)
-            rows.append(f"<tr{total}>{first}{cells}</tr>")
-        note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
-        caption = f"<caption style='text-align:left;font-weight:bold'>{escape(self.title)}</caption>"
-        return (
-            f"<figure class='exhibit'><table>{caption}"
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{note}</figure>"
-        )
+        return {
+            "kind": "table",
+            "title": self.title,
+            "corner": str(self.table.index.name or "") if named else None,
+            "columns": list(shown.columns),
+            "text": [_is_text(self.table[column]) for column in self.table.columns],
+            "labels": list(shown.index) if named else [],
+            "rows": [list(row) for row in shown.itertuples(index=False, name=None)],
+            "totals": [at for at, label in enumerate(shown.index) if label.lower().startswith("total")],
+            "note": self.note,
+        }
+
+    def _repr_html_(self) -> str:
+        """Table with a caption, scoped headers and every cell escaped, in a region that scrolls."""
+        return table_html(self.structure())
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Text, HTML, and the structure that reports are made from."""
+        return _bundle(self, self.structure())
+
+
+def table_html(table: Mapping[str, Any]) -> str:
+    """HTML of a table's structure (see `Exhibit.structure`), every text escaped."""
+    left = " style='text-align:left'"
+    longest = [max(map(len, cells)) for cells in zip(*table["rows"], strict=True)] or [0] * len(table["columns"])
+    kinds = ["text long" if size > 40 else "text" for size in longest]
+    sides = [f" class='{kind}'{left}" if text else "" for text, kind in zip(table["text"], kinds, strict=True)]
+    named = table["corner"] is not None
+    corner = f"<th scope='col'{left}>{escape(table['corner'])}</th>" if table["corner"] else "<td></td>" * named
+    head = corner + "".join(
+        f"<th scope='col'{side}>{escape(column)}</th>" for column, side in zip(table["columns"], sides, strict=True)
+    )
+    long = " class='long'" if max(map(len, table["labels"]), default=0) > 40 else ""
+    rows = []
+    for at, row in enumerate(table["rows"]):
+        first = f"<th scope='row'{long}{left}>{escape(table['labels'][at])}</th>" if named else ""
+        cells = "".join(f"<td{side}>{_foldable(cell)}</td>" for cell, side in zip(row, sides, strict=True))
+        total = " class='total'" if at in table["totals"] else ""
+        rows.append(f"<tr{total}>{first}{cells}</tr>")
+    title = escape(table["title"])
+    region = f" role='region' aria-label='{title}'" if title else ""
+    caption = f"<caption{left[:-1]};font-weight:bold'><span>{title}</span></caption>" if title else ""
+    note = f"<p class='note'>{escape(table['note'])}</p>" if table["note"] else ""
+    return (
+        f"<figure class='exhibit {PLAIN}'><div class='scroll' tabindex='0'{region} style='overflow-x:auto'>"
+        f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{note}</figure>"
+    )
+
+
+def _foldable(text: str) -> str:
+    """
+    Text escaped, its long names with places where a line may end.
+
+    >>> _foldable("<b>"), _foldable("historical.agreement_start")
+    ('&lt;b&gt;', 'historical.<wbr>agreement_<wbr>start')
+    """
+    folded = re.sub(r"\S{19,}", lambda word: re.sub(r"(?<=\w)([._/])(?=\w)", "\\1\u200b", word[0]), text)
+    return escape(folded).replace("\u200b", "<wbr>")
+
+
+PLAIN = "mathjax_ignore tex2jax_ignore"
+"""Classes that keep a notebook from taking what stands between two dollar signs for a formula."""
+
+STRUCTURE = "application/vnd.acomodel+json"
+"""Type of the output, beside text and HTML, that holds a result's finished structure."""
+
+
+def _bundle(shown: Any, structure: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result hands to a notebook: text, HTML, structure."""
+    return {"text/plain": repr(shown), "text/html": shown._repr_html_(), STRUCTURE: dict(structure)}
 
 
 @dataclass(frozen=True)
@@ -154,8 +213,22 @@ class Note:
 
     def _repr_html_(self) -> str:
         """The text as HTML, escaped."""
-        listed = "".join(f"<li>{escape(point)}</li>" for point in self.points)
-        return f"<p>{escape(self.text)}</p>" + (f"<ul>{listed}</ul>" if listed else "")
+        return note_html(self.structure())
+
+    def structure(self) -> dict[str, Any]:
+        """The finished words as plain values."""
+        return {"kind": "note", "text": self.text, "points": list(self.points)}
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Text, HTML, and the structure that reports are made from."""
+        return _bundle(self, self.structure())
+
+
+def note_html(note: Mapping[str, Any]) -> str:
+    """HTML of a note's structure, every text escaped."""
+    listed = "".join(f"<li>{escape(point)}</li>" for point in note["points"])
+    told = f"<ul class='{PLAIN}'>{listed}</ul>" if listed else ""
+    return f"<p class='{PLAIN}'>{escape(note['text'])}</p>{told}"
 
 
 class Shown:
@@ -173,8 +246,15 @@ class Shown:
         """The exhibit as HTML."""
         return self.exhibit()._repr_html_()
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Text, HTML and structure of the exhibit; a result that shows itself in a sentence is a note."""
+        if "<table" in self._repr_html_():
+            return _bundle(self, self.exhibit().structure())
+        return Note(repr(self))._repr_mimebundle_()
 
-_FIGURE = re.compile(r"[−+-]?\$?[\d,.]+%?|1–10|–|none|yes|no|")
+
+_NUMBER = r"[−+-]?\$?[\d,.]+%?"
+_FIGURE = re.compile(rf"{_NUMBER}( ± {_NUMBER})?|1–10|\*|–|none|always|yes|no|")
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -195,25 +275,3 @@ def inert(text: str) -> str:
 
 SMALL_CELL = 10
 """Largest number of members that a report does not print (CMS cell suppression policy: 1 to 10)."""
-
-
-def suppress_small_cells(counts: pd.Series) -> pd.Series:
-    """
-    Counts of members as text, with 1 to 10 members not shown.
-
-    Parameters
-    ----------
-    counts : pandas.Series
-        Members in each cell. [members]
-
-    Returns
-    -------
-    pandas.Series of str
-        The count, or "1–10".
-
-    Examples
-    --------
-    >>> list(suppress_small_cells(pd.Series([0, 10, 11])))
-    ['0', '1–10', '11']
-    """
-    return counts.map(lambda n: "1–10" if 0 < n <= SMALL_CELL else f"{n:,.0f}").astype(object)

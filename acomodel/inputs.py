@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class InputError(ValueError):
@@ -109,15 +111,19 @@ def to_number(text: str) -> float:
 @cache
 def dictionary() -> pd.DataFrame:
     """Data dictionary: one row per column of each table that may be handed in."""
+    import pandas as pd
+
     with files("acomodel").joinpath("data/dictionary.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def _convert(path: Path, name: str, rule: pd.Series, cells: list[str]) -> list[object]:
     """Cells of one column under its dictionary rule."""
+    import pandas as pd
+
     allowed = [a for a in rule["allowed"].split("|") if a] if rule["type"] == "text" else []
-    low = float(rule["minimum"]) if rule["minimum"] else -np.inf
-    high = float(rule["maximum"]) if rule["maximum"] else np.inf
+    low = float(rule["minimum"]) if rule["minimum"] else -math.inf
+    high = float(rule["maximum"]) if rule["maximum"] else math.inf
     values: list[object] = []
     for line, cell in enumerate(cells, start=2):
         place = f"{path}: row {line}, column '{name}'"
@@ -127,7 +133,7 @@ def _convert(path: Path, name: str, rule: pd.Series, cells: list[str]) -> list[o
         if rule["type"] == "text":
             if allowed and text and text not in allowed:
                 raise InputError(f"{place}: found '{text}'; one of {', '.join(allowed)} is wanted.")
-            values.append(text)
+            values.append(text[1:] if re.match(r"'[=+\-@]", text) else text)
         elif rule["type"] == "month":
             if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
                 raise InputError(f"{place}: found '{text}'; a month written YYYY-MM is wanted.")
@@ -194,16 +200,18 @@ def read_table(path: Path, table: str, *, key: Sequence[str]) -> pd.DataFrame:
     for line, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(f"{path}: row {line} has {len(row)} cells; the header has {len(header)}.")
+    import pandas as pd
+
     frame = pd.DataFrame(index=range(len(rows)))
     for name, rule in rules.iterrows():
         if name in header:
             position = header.index(str(name))
             frame[name] = _convert(path, str(name), rule, [row[position] for row in rows])
         else:
-            frame[name] = "" if rule["type"] == "text" else np.nan
+            frame[name] = "" if rule["type"] == "text" else math.nan
     twice = frame.duplicated(list(key), keep="first")
     if twice.any():
-        line = int(np.flatnonzero(twice)[0]) + 2
+        line = int(twice.argmax()) + 2
         which = ", ".join(f"{k} = {frame[k].iloc[line - 2]}" for k in key)
         raise InputError(f"{path}: row {line} repeats an earlier row ({which}); one row each is wanted.")
     return frame

@@ -42,7 +42,7 @@ def test_run_json_is_one_document_of_the_documented_shape():
 
 
 def test_the_same_scenario_gives_the_same_bytes():
-    command = [sys.executable, "-m", "acomodel.cli", "run", TOOLKIT, "--json"]
+    command = [sys.executable, "-m", "acomodel.cli", "run", str(SCENARIOS / "hackensack-2014.toml"), "--json"]
     first, second = (subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2))
     assert first == second
     assert len(first) > 10_000
@@ -93,8 +93,13 @@ def test_new_scenario_runs_as_its_template(tmp_path, template):
 def test_version_and_help():
     assert acomodel.__version__ in invoke("--version")
     text = invoke("--help")
-    for command in ("propose", "run", "sweep", "check", "new", "replay", "lab"):
-        assert command in text
+    for command in ("propose", "run", "sweep", "compare", "check", "new", "replay", "lab", "explore"):
+        assert f"\n  {command}" in text
+
+
+def test_help_imports_no_pandas():
+    code = "import sys, acomodel.cli; print([m for m in ('numpy', 'pandas', 'pydantic') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"[]"
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -1,6 +1,7 @@
 """Notebooks call and do not compute: no def, no class, no arithmetic, two parameters, no output kept."""
 
 import ast
+import re
 
 import nbformat
 import pytest
@@ -10,7 +11,13 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.BinOp, ast.For, ast.While, ast.ListComp, ast.DictComp)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+START = "0-start"
+"""Where to begin; it runs nothing."""
+BESIDE = {START, "explorer"}
+"""Notebooks that are no chapters of a report."""
+
+
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != START], ids=lambda path: path.stem)
 def test_notebook(path):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -28,4 +35,15 @@ def test_notebook(path):
 def test_notebooks_of_the_report_are_there():
     from acomodel.workbench.report.chapters import CHAPTERS
 
-    assert {path.stem for path in NOTEBOOKS} == set(CHAPTERS)
+    assert {path.stem for path in NOTEBOOKS} == set(CHAPTERS) | BESIDE
+
+
+def test_start_page_leads_to_what_is_there():
+    cells = nbformat.read(ROOT / "notebooks" / f"{START}.ipynb", as_version=4).cells
+    assert {cell.cell_type for cell in cells} == {"markdown"}
+    linked = set(re.findall(r"\]\(([^)]+)\)", "\n".join(cell.source for cell in cells)))
+    assert not [link for link in linked if not (ROOT / "notebooks" / link).is_file()]
+    assert {path.name for path in NOTEBOOKS} - linked == {f"{START}.ipynb"}
+    assert {path.name for path in (ROOT / "scenarios").glob("*.toml")} == {
+        link.rpartition("/")[2] for link in linked if link.endswith(".toml")
+    }

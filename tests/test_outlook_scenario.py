@@ -11,7 +11,7 @@ from acomodel.contract.settlement import settle
 from acomodel.contract.terms import changed
 from acomodel.outlook.luck.populations import published_costs
 from acomodel.workbench.chain import outcome
-from acomodel.workbench.report import _write_figures, results_text
+from acomodel.workbench.report.folder import make_report, results_text
 
 TOOLKIT, TWO_SIDED = "scenarios/toolkit-2010.toml", "scenarios/commercial-two-sided.toml"
 NOTHING_ELSE = {"skill_sd": 0.0, "benchmark_sd": 0.0, "benchmark_constant": 0.0, "trend_sd": 0.0, "risk_sd": 0.0}
@@ -120,15 +120,15 @@ def test_costs_by_member_are_used_and_kept_without_names(tmp_path):
         (tmp_path / name).symlink_to((load_scenario(TOOLKIT).folder / name).resolve())
     costs.to_csv(tmp_path / "costs.csv", index=False)
     own = tmp_path / "own.toml"
-    own.write_text('extends = "toolkit-2010.toml"\nname = "own"\n[outlook]\ncosts = "costs.csv"\n', encoding="utf-8")
+    own.write_text(
+        'extends = "toolkit-2010.toml"\nname = "own"\n[outlook]\ndraws = 2000\ncosts = "costs.csv"\n', encoding="utf-8"
+    )
     result = run(own)
     assert result.outlook.source == "costs by member as given, at the level of the benchmark"
     assert result.outlook.costs.mean == pytest.approx(result.outlook.benchmark / result.outlook.members)
     assert result.outlook.costs.strata[0].costs.max() == 50_000
     assert result.tables.fingerprint("costs")["rows"] == 4_000
-    folder = tmp_path / "report"
-    folder.mkdir()
-    _write_figures(folder, load_scenario(own), result)
+    folder = make_report(load_scenario(own), tmp_path / "report", chapters=[])
     kept = (folder / "inputs" / "costs.csv").read_text(encoding="utf-8")
     assert "M17" not in kept
     assert results_text(run(folder / "scenario.toml")) == (folder / "results.json").read_text(encoding="utf-8")

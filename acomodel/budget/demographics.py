@@ -11,8 +11,9 @@ import pandas as pd
 
 from acomodel.budget.factor_sets import CELL, age_sex_set, cell_index, cell_label, check_factors, member_months
 from acomodel.budget.risk import age_sex_factor
-from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, suppress_small_cells
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
+from acomodel.privacy import printed, suppressed, why
 from acomodel.rates import Numeric
 
 Credibility = Literal["buhlmann-straub", "limited-fluctuation"]
@@ -54,11 +55,11 @@ class AgeSexCells(Shown):
 
     def exhibit(self) -> Exhibit:
         """Cells and average factor; cells of 1 to 10 members are not counted out."""
-        few = self.cells["members"].between(1, SMALL_CELL)
+        few = _hidden(self.cells, self.cells["factor"], self.factor)
         months = self.cells["months"].mask(few)
         table = pd.DataFrame(
             {
-                "Members": suppress_small_cells(self.cells["members"]),
+                "Members": printed(self.cells["members"], few),
                 "Member months": months,
                 "Factor": self.cells["factor"],
                 "Weighted": months * self.cells["factor"],
@@ -66,7 +67,11 @@ class AgeSexCells(Shown):
         ).set_axis([cell_label(cell) for _, cell in self.cells.iterrows()], axis=0)
         sexes = ", ".join(f"{sex} {factor:.3f}" for sex, factor in self.by_sex().items())
         formats = {"Member months": "#", "Factor": "0.000", "Weighted": "#."}
-        note = f"Average factor {self.factor:.4f} ({sexes})."
+        note = (
+            f"Average factor {self.factor:.4f} ({sexes})."
+            if not few.any()
+            else (f"Average factor {self.factor:.4f}. {why(self.cells['members'], few)}".strip())
+        )
         return Exhibit("Age/sex factor", table.rename_axis("Cell"), formats, note)
 
 
@@ -198,10 +203,10 @@ class AgeSexEstimate(Shown):
 
     def exhibit(self) -> Exhibit:
         """Cells with observed, standard and used factors; cells of 1 to 10 members are not counted out."""
-        few = self.cells["members"].between(1, SMALL_CELL)
+        few = _hidden(self.cells, self.cells["standard"], 1.0)
         table = pd.DataFrame(
             {
-                "Members": suppress_small_cells(self.cells["members"]),
+                "Members": printed(self.cells["members"], few),
                 "Member months": self.cells["months"].mask(few),
                 "Observed": self.cells["observed"].mask(few),
                 "Standard error": self.cells["standard_error"].mask(few),
@@ -215,11 +220,23 @@ class AgeSexEstimate(Shown):
         note = (
             f"R squared {fit['R squared']:.4f}; F {fit['F']:.1f} ({_p(fit['p-value, F'])}); chi-square against the "
             f"standard set {fit['chi-square']:.1f} on {fit['degrees of freedom, chi-square']:.0f} degrees of freedom "
-            f"({_p(fit['p-value, chi-square'])}). Averages are 1; the standard set's average is {self.scale:.4f}."
-        )
+            f"({_p(fit['p-value, chi-square'])}). Averages are 1; the standard set's average is {self.scale:.4f}. "
+            + why(self.cells["members"], few)
+        ).strip()
         words = {"buhlmann-straub": "Bühlmann-Straub", "limited-fluctuation": "limited fluctuation"}
         title = f"Age/sex factors from own costs, {words[self.credibility]} credibility"
         return Exhibit(title, table.rename_axis("Cell"), {"Member months": "#", **formats}, note)
+
+
+def _hidden(cells: pd.DataFrame, factors: pd.Series, average: float) -> pd.Series:
+    """Cells that are not printed; all members, and the average factor over their months, are taken for known."""
+    members = cells["members"].to_numpy(dtype=float)
+    months = np.divide(cells["months"], members, out=np.zeros(len(members)), where=members > 0)
+    counts = pd.Series([*members, members.sum()])
+    parts = range(len(members))
+    weights = pd.Series((factors.to_numpy() - average) * months, index=parts)
+    hidden = suppressed(counts, rows={len(members): parts}, balances=[weights], known=[len(members)])
+    return pd.Series(hidden.to_numpy()[:-1], index=cells.index)
 
 
 def estimate_factors(

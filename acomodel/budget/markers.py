@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from acomodel.budget.factor_sets import member_months
-from acomodel.exhibit import Exhibit, Shown, suppress_small_cells
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
+from acomodel.privacy import printed, suppressed
 
 TOTAL = "Total risk score"
 
@@ -249,7 +250,8 @@ class MarkerWeights(Shown):
 
     def exhibit(self) -> Exhibit:
         """Weights; markers of 1 to 10 members are not counted out."""
-        table = self.table.assign(members=suppress_small_cells(self.table["members"]))
+        counts = self.table["members"]
+        table = self.table.assign(members=printed(counts, suppressed(counts)))
         table = table.rename(columns={"members": "Members", "weight": "Weight"}).rename_axis("Marker")
         note = f"Risk 1 is ${self.mean_cost:,.2f} PMPM; R squared {self.r_squared:.3f} where it was fitted."
         return Exhibit(f"Risk weights: {self.method}", table, {"Weight": "0.000"}, note)

@@ -10,8 +10,9 @@ import pandas as pd
 
 from acomodel.budget.factor_sets import member_months
 from acomodel.budget.markers import aligned, marker_table, weight_table
-from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, suppress_small_cells
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
+from acomodel.privacy import printed, suppressed
 from acomodel.rates import MONTHS, Numeric, trend_factor
 
 TRUNCATION = 250_000.0
@@ -246,8 +247,8 @@ class PredictiveCheck(Shown):
         """Predictive ratios by "deciles" or "groups"; those of 1 to 10 members are not shown."""
         table = self.groups if by == "groups" else self.deciles
         table = table[table["members"] > 0]
-        few = table["members"].between(1, SMALL_CELL)
-        shown = pd.DataFrame({"Members": suppress_small_cells(table["members"])})
+        few = suppressed(table["members"])
+        shown = pd.DataFrame({"Members": printed(table["members"], few)})
         for column, words in (
             ("predicted", "Predicted"),
             ("actual", "Actual"),

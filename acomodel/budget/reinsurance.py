@@ -11,8 +11,9 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants, as_claimants, checked_amounts
 from acomodel.budget.truncation import truncate
-from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, show, suppress_small_cells
+from acomodel.exhibit import Exhibit, Shown, show
 from acomodel.inputs import InputError
+from acomodel.privacy import nested, printed
 from acomodel.rates import Numeric, pmpm
 
 
@@ -64,9 +65,13 @@ class ThresholdTradeoff(Shown):
 
 
 def _hidden(table: pd.DataFrame) -> pd.DataFrame:
-    """A table without the figures of rows with 1 to 10 claimants: two of them would tell what one member costs."""
-    few = table["claimants"].between(1, SMALL_CELL)
-    return table.mask(few).assign(claimants=suppress_small_cells(table["claimants"]))
+    """
+    A table without the figures of rows with 1 to 10 claimants above, or between them and another row that is shown.
+
+    Dollars at two thresholds would tell what few members cost.
+    """
+    hidden = nested(table["claimants"])
+    return table.mask(hidden).assign(claimants=printed(table["claimants"], hidden))
 
 
 def _words(amount: float) -> str:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from acomodel.exhibit import SMALL_CELL, Exhibit, show
+from acomodel.exhibit import Exhibit, show
+from acomodel.privacy import printed, suppressed
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,16 @@ def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
 
 
 def findings_exhibit(findings: Sequence[Finding] | pd.DataFrame) -> Exhibit:
-    """Findings as an exhibit; counts of 1 to 10 members are not printed."""
+    """Findings as an exhibit; counts of 1 to 10 members are not printed, nor are as few rows, that bound them."""
     frame = findings if isinstance(findings, pd.DataFrame) else findings_frame(findings)
+    few = suppressed(frame["members"])
+    rows = printed(frame["rows"], few & suppressed(frame["rows"])) if few.any() else frame["rows"]
     table = pd.DataFrame(
         {
             "Table": frame["table"],
             "Finding": frame["what"],
-            "Rows": frame["rows"],
-            "Members": [f"1–{SMALL_CELL}" if 0 < n <= SMALL_CELL else f"{n:,.0f}" for n in frame["members"]],
+            "Rows": rows,
+            "Members": printed(frame["members"], few),
             "Dollars at stake": frame["dollars"],
             "Fatal": frame["fatal"].astype(bool).map({True: "yes", False: "no"}),
         }

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from acomodel import __version__
-from acomodel.cli import bench, claims, luck, scenarios
+from acomodel.cli import bench, claims, compare, luck, scenarios
 
 COMMANDS = (
     scenarios.propose,
     scenarios.run,
     scenarios.sweep,
+    compare.compare,
     scenarios.check,
     scenarios.new,
     luck.replay,
@@ -22,6 +23,7 @@ COMMANDS = (
     claims.hcc,
     luck.chance,
     bench.lab,
+    bench.explore,
 )
 """The commands, in the order of a day's work."""
 

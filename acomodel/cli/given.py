@@ -76,8 +76,11 @@ def write_whole(out: Path, save: Callable[[Path], object]) -> None:
 
 
 def write_csv(table: Any, out: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
-    write_whole(out, lambda draft: table.to_csv(draft, index=False))
+    """Write a table as CSV, whole or not at all; no text in it is a formula to a spreadsheet."""
+    from acomodel.exhibit import inert
+
+    safe = table.apply(lambda column: column.map(lambda cell: inert(cell) if isinstance(cell, str) else cell))
+    write_whole(out, lambda draft: safe.to_csv(draft, index=False))
 
 
 def print_json(document: Any) -> None:

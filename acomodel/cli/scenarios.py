@@ -3,30 +3,62 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from acomodel.cli.given import guarded, print_json, setting, value_of, write_csv
 
+_SETTING = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; repeatable.")
+_CHAPTERS = click.option("--chapters", metavar="A,B,…", help="Only these chapters, such as proposal,chance.")
+_JOBS = click.option("--jobs", type=click.IntRange(1, 64), help="Reports at a time; one a processor by default.")
+
+
+def _changes(texts: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value_of(value) for key, value in map(setting, texts)}
+
 
 @click.command()
-@click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Report folder; reports/NAME by default.")
-@click.option("--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Notebooks at a time.")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO…", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder: of the report, or of the reports of many.")
+@_SETTING
+@_CHAPTERS
+@_JOBS
 @guarded
-def propose(scenario: Path, out: Path | None, jobs: int) -> None:
-    """Check, run, execute the notebooks and write the report folder of SCENARIO."""
-    from acomodel.workbench.report.folder import propose as make
+def propose(
+    scenarios: tuple[Path, ...], out: Path | None, changes: tuple[str, ...], chapters: str | None, jobs: int | None
+) -> None:
+    """Make the report folder of a scenario; of many side by side, with a page that ranks them."""
+    from acomodel.workbench.report.batch import propose as make
+    from acomodel.workbench.report.batch import propose_all
 
-    folder = make(scenario, out, jobs=jobs, show_progress=True)
+    wanted = None if chapters is None else chapters.split(",")
+    if len(scenarios) > 1:
+        if changes:
+            raise click.UsageError("--set goes with one scenario; `sweep --reports` varies one over many values")
+        _ranked(propose_all(scenarios, out or "reports", chapters=wanted, jobs=jobs))
+        return
+    folder = make(scenarios[0], out, changes=_changes(changes), chapters=wanted)
     click.echo(f"{folder / 'index.html'}")
+
+
+def _ranked(found: Any) -> None:
+    """Say what a batch has made; what could not be made is an error, with the others standing."""
+    if found.reports:
+        click.echo(repr(found))
+        click.echo(f"{found.folder / 'ranking.html'}")
+    for name, fault in found.faults.items():
+        click.echo(f"acomodel: {name}: {fault.removeprefix(f'{name}: ')}", err=True)
+    if found.faults:
+        sys.exit(1)
 
 
 @click.command()
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+@_SETTING
 @guarded
 def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
     """Work out the figures of SCENARIO, without notebooks."""
@@ -39,7 +71,7 @@ def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
 
     loaded = load_scenario(scenario)
     if changes:
-        loaded = change(loaded, {key: value_of(value) for key, value in map(setting, changes)})
+        loaded = change(loaded, _changes(changes))
     result = work_out(loaded)
     if as_json:
         click.echo(results_text(result), nl=False)
@@ -53,13 +85,31 @@ def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
 @click.option("--set", "changes", multiple=True, required=True, metavar="KEY=V1,V2,…", help="Values to try.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the table as CSV.")
+@click.option("--reports", type=click.Path(path_type=Path), help="Make a report of every variant in this folder.")
+@_CHAPTERS
+@_JOBS
 @guarded
-def sweep(scenario: Path, changes: tuple[str, ...], as_json: bool, out: Path | None) -> None:
-    """Run SCENARIO at every combination of values, as one table."""
-    from acomodel.workbench.model import sweep as run_all
+def sweep(
+    scenario: Path,
+    changes: tuple[str, ...],
+    as_json: bool,
+    out: Path | None,
+    reports: Path | None,
+    chapters: str | None,
+    jobs: int | None,
+) -> None:
+    """Run SCENARIO at every combination of values, as one table or as a report each."""
+    from acomodel.workbench.report.batch import propose_sweep
     from acomodel.workbench.scenario import load_scenario
+    from acomodel.workbench.variants import sweep as run_all
 
     tried = {key: [value_of(v) for v in value.split(",")] for key, value in map(setting, changes)}
+    if reports is not None:
+        if as_json or out is not None:
+            raise click.UsageError("--reports writes ranking.csv itself; it does not go with --json or --out")
+        wanted = None if chapters is None else chapters.split(",")
+        _ranked(propose_sweep(load_scenario(scenario), tried, reports, chapters=wanted, jobs=jobs))
+        return
     table = run_all(load_scenario(scenario), tried)
     if out is not None:
         write_csv(table, out)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from acomodel.contract.clauses import Clauses, number
 from acomodel.contract.terms import Terms
-from acomodel.exhibit import Exhibit
+from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.rates import Numeric
 
@@ -72,7 +72,7 @@ TIE = 1e-12
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Settlement:
+class Settlement(Shown):
     """
     Every line of a settlement, each a number, an array or a Series as the inputs were.
 

@@ -9,6 +9,7 @@ from typing import Any
 from acomodel.budget.mssp.record import Record
 from acomodel.contract.mssp import ProgramTerms, rules_used
 from acomodel.exhibit import Assumption, Basis
+from acomodel.privacy import FEW, SMALL
 from acomodel.workbench.budget import Budget
 from acomodel.workbench.scenario import Scenario, settings
 from acomodel.workbench.tables import Tables
@@ -145,13 +146,20 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
     if unit == "file":
         table = next(name for name, file in tables.files.items() if file == value)
         print_of = tables.fingerprint(table)
-        value, unit, note = f"{print_of['rows']} rows", "table", f"{note}; sha256 {str(print_of['sha256'])[:16]}"
+        rows = rows_in_words(scenario, table, int(str(print_of["rows"])))
+        value, unit, note = f"{rows} rows", "table", f"{note}; sha256 {str(print_of['sha256'])[:16]}"
     if isinstance(value, bool):
         value = "yes"
     if isinstance(value, tuple | list):
         value = ", ".join(f"{100 * v:.10g}%" if unit.startswith("share") else str(v) for v in value)
     shown = float(value) if isinstance(value, int | float) else str(value)
     return Assumption(f"{words[0].upper()}{words[1:]}", shown, unit, _kind(steps, unit), source, note)
+
+
+def rows_in_words(scenario: Scenario, table: str, rows: int) -> str:
+    """Rows of a table; of a list of claimants, a member each, 1 to 10 are not counted out."""
+    few = table == "large_claims" and 0 < rows <= SMALL and not scenario.report.show_small_cells
+    return FEW if few else f"{rows:,}"
 
 
 _AGREED = (

@@ -12,6 +12,7 @@ from acomodel.budget.benchmark import Benchmark, benchmark_levels, projected_ben
 from acomodel.budget.projection import blend, project, projected_totals, uniform_trend
 from acomodel.budget.truncation import large_claim_factor
 from acomodel.inputs import InputError
+from acomodel.privacy import suppressed
 from acomodel.rates import Numeric
 from acomodel.workbench.adjustments import (
     RiskChange,
@@ -127,11 +128,14 @@ def _large_claim_notes(scenario: Scenario, tables: Tables) -> list[str]:
     assert threshold is not None
     notes, below = [], int((claims <= threshold).sum())
     if below:
-        notes.append(f"{below} of {len(claims)} listed claimants stay at or below {threshold:,.0f} and change nothing")
+        few = suppressed(pd.Series([below, len(claims) - below])).any() and not scenario.report.show_small_cells
+        which = "some" if few else f"{below} of {len(claims)}"
+        notes.append(f"{which} listed claimants stay at or below {threshold:,.0f} and change nothing")
     elif len(claims) > 1 and claims.min() > 1.25 * threshold:
+        least = f", the smallest with {claims.min():,.0f}" if scenario.report.show_small_cells else ""
         notes.append(
-            f"the smallest listed claimant has {claims.min():,.0f}, well above the threshold of {threshold:,.0f}: if "
-            "claimants in between are not listed, the excess is understated"
+            f"all listed claimants are well above the threshold of {threshold:,.0f}{least}: if claimants in between "
+            "are not listed, the excess is understated"
         )
     return notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,13 +29,13 @@ from acomodel.outlook.sensitivity.sobol import Shapley, Sobol
 from acomodel.workbench.adjustments import removed_in, without_large_claims
 from acomodel.workbench.assumptions import assumptions_of
 from acomodel.workbench.budget import Budget, make_budget
-from acomodel.workbench.chain import break_even_of, sobol_of
+from acomodel.workbench.chain import break_even_of, movable, outcome, sobol_of
 from acomodel.workbench.negotiation import Negotiation
 from acomodel.workbench.outlook import Outlook, outlook_of
 from acomodel.workbench.ranges import default_grid, default_ranges
 from acomodel.workbench.results import results_of
 from acomodel.workbench.scenario import Scenario, change, load_scenario
-from acomodel.workbench.tables import Tables, read_tables, table_files
+from acomodel.workbench.tables import Tables, read_tables
 from acomodel.workbench.years import check_years, given, months_of, seen_in_claims
 
 
@@ -224,7 +224,11 @@ class Run(Shown):
         return self.scenario.years[self.scenario.headline()].label
 
     def _evaluator(self, line: str) -> Any:
+        uncertain = set(movable(self.scenario))
+
         def evaluate(values: Mapping[str, float]) -> float:
+            if values and uncertain.issuperset(values):
+                return float(outcome(self, {key: np.asarray(value) for key, value in values.items()}, line))
             variant = change(self.scenario, values) if values else self.scenario
             tables = self.tables if variant.claims == self.scenario.claims else read_tables(variant)
             return headline_value(variant, figures_of(variant, tables), line)
@@ -373,55 +377,30 @@ def run(scenario: Scenario | str | Path, tables: Tables | None = None) -> Run:
     """
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario)
+    for kept in _KEPT if tables is None else ():
+        if kept.scenario == dataclasses.replace(scenario, path=scenario.path.resolve()):
+            return kept
     tables = read_tables(scenario) if tables is None else tables
     found = figures_of(scenario, tables)
     assumptions = assumptions_of(scenario, tables, found.budget, found.record)
     return Run(scenario, tables, found.budget, found.terms, found.settlement, assumptions, found.record)
 
 
-def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+_KEPT: list[Run] = []
+
+
+@contextmanager
+def kept(result: Run) -> Iterator[None]:
     """
-    Run every combination of values of some settings.
+    Within this context, running the very scenario of a run again gives that run and does not work it out again.
 
     Parameters
     ----------
-    scenario : Scenario
-        Base of all variants.
-    values : mapping of str to sequence
-        Dotted keys to the values to try; all combinations are run, the last key moving fastest.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per variant: the settings, then `benchmark_pmpm` where one is made, `benchmark`,
-        `actual`, `savings_rate`, `msr`, `earned` and `payment` of the headline year.
-
-    Raises
-    ------
-    InputError
-        A key that does not exist or a value that its setting refuses.
-
-    Examples
-    --------
-    >>> base = load_scenario("scenarios/hackensack-2014.toml")
-    >>> sweep(base, {"years.1.quality_score": [0.8, 1.0]})["payment"].round().tolist()
-    [2534239.0, 3167799.0]
+    result : Run
+        The run, whose files do not change meanwhile; its scenario names its file in full.
     """
-    tables: dict[tuple[str, str], Tables] = {}
-    rows = []
-    for combination in itertools.product(*values.values()):
-        setting = dict(zip(values, combination, strict=True))
-        variant = change(scenario, setting)
-        sources = (repr(table_files(variant)), repr(variant.claims))
-        if sources not in tables:
-            tables[sources] = read_tables(variant)
-        figures = figures_of(variant, tables[sources])
-        lines = [
-            *(["benchmark_pmpm"] if figures.made is not None else []),
-            "benchmark",
-            "actual",
-            "savings_rate",
-        ]
-        shown = {line: headline_value(variant, figures, line) for line in [*lines, "msr", "earned", "payment"]}
-        rows.append(setting | shown)
-    return pd.DataFrame(rows)
+    _KEPT.append(result)
+    try:
+        yield
+    finally:
+        _KEPT.remove(result)

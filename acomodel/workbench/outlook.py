@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -104,7 +104,7 @@ class Outlook:
     @cached_property
     def ratio(self) -> SpendingRatio:
         """Distribution of spending over the benchmark by chance alone, inverted once for all that ask."""
-        return SpendingRatio(self.costs, self.members, self.noise)
+        return _ratio(self.costs, self.members, self.noise)
 
     def savings(self, true_savings: float = 0.0) -> SavingsDistribution:
         """Distribution of the savings rate of the headline year at some true savings."""
@@ -241,6 +241,12 @@ class Outlook:
             ("market_sd", "Deviation of that growth", u.market_sd),
         ]
         return [row for row in rows if row[2] or row[0] == "true_savings"]
+
+
+@lru_cache(maxsize=8)
+def _ratio(costs: CostDistribution, members: int, noise: Noise) -> SpendingRatio:
+    """Distribution of spending, worked out once where only the contract differs."""
+    return SpendingRatio(costs, members, noise)
 
 
 def outlook_of(

@@ -144,7 +144,7 @@ def _unknown(members: pd.DataFrame, known: pd.DataFrame, odd: pd.Series) -> list
         left_out, strange = len(rows) - int(theirs.sum()), int((odd & theirs).sum())
         esrd = int((known["type"][theirs] == TYPES[0]).sum())
         if left_out:
-            words = f"{_share(left_out, len(rows))} of members have no age or sex that can be, and are left out of risk"
+            words = f"{_share(left_out, len(rows))} members have no age or sex that can be, and are left out of risk"
             found.append((int(year), DEMOGRAPHIC[0], words, left_out))
         if strange:
             words = "dual status or reason for entitlement is no code of CMS, and counts as not given"
@@ -156,7 +156,13 @@ def _unknown(members: pd.DataFrame, known: pd.DataFrame, odd: pd.Series) -> list
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}"
+    """
+    Share of members in words that do not give a small number of them away.
+
+    >>> _share(50, 400), _share(3, 400)
+    ('12.5% of', 'few')
+    """
+    return f"{part / whole:.1%} of" if part > SMALL_CELL else "few"
 
 
 def _scored_years(
@@ -181,7 +187,7 @@ def _scored_years(
         before = per_member
         new = int((rows["covered_before"] == 0).sum())
         if new > NEWCOMERS * len(rows):
-            words = f"{_share(new, len(rows))} of members were not covered in {year - 1}: no diagnosis speaks for them"
+            words = f"{_share(new, len(rows))} members were not covered in {year - 1}: no diagnosis speaks for them"
             findings.append((year, "no-year-before", words, new))
         try:
             scored[year] = (rows, {model: _scored(codes, rows, model) for model in MODELS})

@@ -124,7 +124,7 @@ AnyTerms = Annotated[
 ]
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=_STRICT, repr=False)
 class Scenario:
     """
     Everything a run needs, as frozen settings; `change` makes another one.
@@ -230,6 +230,18 @@ class Scenario:
         """Every setting in force, defaults included, as a scenario file."""
         return tomli_w.dumps(_plain(self), multiline_strings=True)
 
+    def __repr__(self) -> str:
+        """Settings by part, as text."""
+        from acomodel.workbench.exhibits.settings import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Settings by part, with what they mean and where they come from."""
+        from acomodel.workbench.exhibits.settings import as_html
+
+        return as_html(self)
+
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     """Settings as plain tables, without those that are not set."""
@@ -275,23 +287,67 @@ def load_scenario(path: str | Path) -> Scenario:
     0.5
     """
     path = Path(path)
+    scenario = _build(stated(path), path)
+    settings(scenario)
+    return scenario
+
+
+def stated(path: Path) -> dict[str, Any]:
+    """
+    Tables of a scenario file as they are written, laid over those of the scenario that it extends.
+
+    Parameters
+    ----------
+    path : Path
+        Scenario file.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        Not TOML, or it extends what cannot be extended.
+    """
     tables = _toml(path)
     parent = tables.pop("extends", None)
-    if parent is not None:
-        if not isinstance(parent, str):
-            raise InputError(f"{path}: extends: found {parent!r}; the name of a scenario file is wanted.")
-        base_path = path.parent / parent
-        if base_path.resolve() == path.resolve():
-            raise InputError(f"{path}: extends: the scenario extends itself.")
-        base = _toml(base_path)
-        if "extends" in base:
-            raise InputError(f"{path}: extends: '{parent}' itself extends '{base['extends']}'; one level is allowed.")
-        if base_path.parent.resolve() != path.parent.resolve():
-            raise InputError(
-                f"{path}: extends: '{parent}' lies in another folder; files are found beside the scenario."
-            )
-        tables = _laid_over(base, tables)
-    scenario = _build(tables, path)
+    if parent is None:
+        return tables
+    if not isinstance(parent, str):
+        raise InputError(f"{path}: extends: found {parent!r}; the name of a scenario file is wanted.")
+    base_path = path.parent / parent
+    if base_path.resolve() == path.resolve():
+        raise InputError(f"{path}: extends: the scenario extends itself.")
+    base = _toml(base_path)
+    if "extends" in base:
+        raise InputError(f"{path}: extends: '{parent}' itself extends '{base['extends']}'; one level is allowed.")
+    if base_path.parent.resolve() != path.parent.resolve():
+        raise InputError(f"{path}: extends: '{parent}' lies in another folder; files are found beside the scenario.")
+    return _laid_over(base, tables)
+
+
+def parse_scenario(text: str, path: Path) -> Scenario:
+    """
+    Read a scenario from its text, as `Scenario.to_toml` writes it.
+
+    Parameters
+    ----------
+    text : str
+        The scenario in TOML, whole.
+    path : Path
+        File that its tables lie beside, which messages name.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    InputError
+        As `load_scenario`.
+    """
+    scenario = _build(tomllib.loads(text), path)
     settings(scenario)
     return scenario
 

@@ -27,6 +27,10 @@ _KEYS = {
 }
 
 
+KEPT = 64
+"""Cuts of the monthly claims that are remembered, the latest of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tables:
     """Tables that a scenario points at, read and checked; None where it points at none."""
@@ -43,9 +47,13 @@ class Tables:
     claims: Claims | None = None
     _fits: dict[tuple[str, TrendRule, Measure], TrendFit] = field(default_factory=dict, repr=False)
     _kept: dict[tuple[tuple[int, float], ...], Tables] = field(default_factory=dict, repr=False)
+    _prints: dict[str, dict[str, object]] = field(default_factory=dict, repr=False)
+    _whole: Tables | None = field(default=None, repr=False)
 
     def fit(self, category: str, rule: TrendRule, measure: Measure) -> TrendFit:
         """Trend of one category ("All" for their sum) and measure; fitted once, for sensitivities ask again."""
+        if self._whole is not None and measure == "utilization_per_1000":
+            return self._whole.fit(category, rule, measure)  # claims are cut, services are not
         key = (category, rule, measure)
         if key not in self._fits:
             if self.monthly is None:
@@ -63,7 +71,7 @@ class Tables:
         taken = {name: getattr(other, name) for name in names}
         files = {k: v for k, v in self.files.items() if k not in taken}
         files |= {k: v for k, v in other.files.items() if k in taken}
-        return replace(self, files=files, **taken, _fits={}, _kept={}) if taken else self
+        return replace(self, files=files, **taken, _fits={}, _kept={}, _prints={}, _whole=None) if taken else self
 
     def keeping(self, shares: Mapping[int, float]) -> Tables:
         """
@@ -79,7 +87,10 @@ class Tables:
         if key not in self._kept:
             kept = self.monthly["month"].dt.year.map(shares).fillna(1.0)
             amounts = {name: self.monthly[name] * kept for name in ("incurred_claims", "member_cost_share")}
-            self._kept[key] = replace(self, monthly=self.monthly.assign(**amounts), _fits={}, _kept={})
+            cut = self.monthly.assign(**amounts)
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = replace(self, monthly=cut, _fits={}, _kept={}, _prints={}, _whole=self)
         return self._kept[key]
 
     def given(self) -> dict[str, pd.DataFrame]:
@@ -129,7 +140,12 @@ class Tables:
         return found if self.claims is None else found | {"claims": self.claims.fingerprint()["sha256"]}
 
     def fingerprint(self, name: str) -> dict[str, object]:
-        """Rows, sums and a hash of a table's figures; labels of claimants are left out."""
+        """Rows, sums and a hash of a table's figures; labels of claimants are left out. Hashed once."""
+        if name not in self._prints:
+            self._prints[name] = self._fingerprint(name)
+        return dict(self._prints[name])
+
+    def _fingerprint(self, name: str) -> dict[str, object]:
         frame = getattr(self, name).drop(columns=["claimant"], errors="ignore")
         text = frame.to_csv(index=False, float_format="%.12g")
         units = dictionary().query("table == @name").set_index("column")["unit"]

@@ -14,7 +14,8 @@ from acomodel.budget.hcc.members import Members, check_members, demographic_part
 from acomodel.budget.hcc.packed import joined, packed, weighted
 from acomodel.budget.hcc.tables import HccTables, check_model, hcc_tables
 from acomodel.budget.hcc.variables import apply_edits, apply_hierarchies, interactions
-from acomodel.exhibit import SMALL_CELL, Exhibit, Shown, suppress_small_cells
+from acomodel.exhibit import Exhibit, Shown
+from acomodel.privacy import printed, suppressed, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,13 +74,19 @@ class HccScores(Shown):
         scores = scores.reindex([s for s in self.tables.segments if s in scores.index])
         scores.loc["Total"] = [len(self.frame), self.frame["raw_score"].mean()]
         table = scores.set_axis(["Members", "Mean raw score"], axis=1).rename_axis("Segment")
-        table["Mean raw score"] = table["Mean raw score"].mask(table["Members"].between(1, SMALL_CELL))
-        table["Members"] = suppress_small_cells(table["Members"].astype(int))
+        counts = table["Members"].astype(int)
+        parts = [segment for segment in counts.index if segment != "Total"]
+        counts.loc[""] = counts["Total"] - counts[parts].sum()
+        hidden = suppressed(counts, rows={"Total": [*parts, ""]}, unpublished=[""]).drop("")
+        counts = counts.drop("")
+        table["Mean raw score"] = table["Mean raw score"].mask(hidden)
+        table["Members"] = printed(counts, hidden)
         return Exhibit(
             f"CMS-HCC {self.model} raw risk scores",
             table,
             {"Members": "#", "Mean raw score": "0.000"},
-            f"Tables: {self.tables.version}. Neither normalized nor adjusted for coding intensity.",
+            f"Tables: {self.tables.version}. Neither normalized nor adjusted for coding intensity. "
+            f"{why(counts, hidden)}".strip(),
         )
 
     def explain(self, member_id: str) -> pd.DataFrame:

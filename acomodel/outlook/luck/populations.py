@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from acomodel.inputs import InputError
@@ -67,6 +67,12 @@ def published_costs(
     >>> round(published_costs("medicare", truncate="percentile").cv, 2), round(published_costs("medicare").cv, 2)
     (1.88, 2.17)
     """
+    return _published(population, mean, truncate)
+
+
+@lru_cache(maxsize=32)
+def _published(population: str, mean: float, truncate: float | Literal["percentile"] | None) -> CostDistribution:
+    """The same, worked out once for those who ask again."""
     if population not in SHAPES:
         raise InputError(f"costs: no population '{population}'; one of {', '.join(SHAPES)} is wanted")
     if not mean > 0:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from acomodel.budget.trend import WORDS, trend_study
-from acomodel.exhibit import Exhibit, Note, show, suppress_small_cells
+from acomodel.exhibit import Exhibit, Note, show
+from acomodel.privacy import printed, suppressed, why
 from acomodel.workbench.exhibits.record import base_years, growth
 from acomodel.workbench.model import Run
 
@@ -123,16 +124,34 @@ def demographics(run: Run) -> Exhibit | None:
     order = pd.MultiIndex.from_frame(table[["age_band", "sex"]].drop_duplicates())
     cells = cells.reindex(order)
     factor = table.drop_duplicates(["age_band", "sex"]).set_index(["age_band", "sex"])["factor"].reindex(order)
-    hide = not run.scenario.report.show_small_cells
-    shown = pd.DataFrame({f"Members {p}": suppress_small_cells(cells[p]) if hide else cells[p] for p in cells})
+    hidden = _hidden_cells(run, cells, factor)
+    shown = cells if run.scenario.report.show_small_cells else printed(cells, hidden)
+    shown = shown.add_prefix("Members ").rename_axis(None, axis=1)
     shown.insert(0, "Factor", factor)
     shown.index = pd.Index([f"{band}, {sex}" for band, sex in order], name="Age and sex")
     base, current = run.budget.risk.base, run.budget.risk.current
     note = (
         f"Average factor {base:.4f} in {risk.base} and {current:.4f} in {risk.current}: ratio {current / base:.4f} "
-        "unrounded."
-    )
+        f"unrounded. {why(cells, hidden)}"
+    ).strip()
     return Exhibit("Age/sex factors", shown, {"Factor": "0.000"} | dict.fromkeys(shown.columns[1:], "#"), note)
+
+
+def _hidden_cells(run: Run, cells: pd.DataFrame, factor: pd.Series) -> pd.DataFrame:
+    """
+    Cells that are not printed: nobody may work them out from all members or from the average factor.
+
+    Both are printed, the sum as what was read or as exposure.
+    """
+    risk = run.budget.risk if run.budget is not None else None
+    found = {}
+    for period, average in zip(cells, (risk.base, risk.current) if risk is not None else (), strict=False):
+        counts = pd.Series([*cells[period], cells[period].sum()])
+        parts = range(len(cells))
+        weights = pd.Series((factor - average).to_numpy(), index=parts)
+        hidden = suppressed(counts, rows={len(cells): parts}, balances=[weights], known=[len(cells)])
+        found[period] = pd.Series(hidden.to_numpy()[:-1] & (not run.scenario.report.show_small_cells), cells.index)
+    return pd.DataFrame(found)
 
 
 def benchmark(run: Run) -> Exhibit | Note:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from acomodel.claims.drilldown import cost_utilization_trend, price_use_mix
 from acomodel.claims.findings import findings_exhibit
-from acomodel.exhibit import SMALL_CELL, Exhibit, Note, show, suppress_small_cells
+from acomodel.exhibit import Exhibit, Note, show
 from acomodel.inputs import InputError
+from acomodel.privacy import printed, suppressed, why
 from acomodel.workbench.claims import Claims
 from acomodel.workbench.model import Run, figures_of, headline_value
 
@@ -54,8 +56,8 @@ def conservation(run: Run) -> Exhibit | Note:
     return Note(NO_CLAIMS) if claims is None else claims.study.experience.exhibit()
 
 
-def _small(counts: pd.Series, run: Run) -> pd.Series:
-    return counts if run.scenario.report.show_small_cells else suppress_small_cells(counts)
+def _shown(counts: pd.Series, hidden: pd.Series) -> pd.Series:
+    return printed(counts, hidden) if hidden.any() else counts
 
 
 def attributed(run: Run) -> Exhibit | Note:
@@ -64,11 +66,21 @@ def attributed(run: Run) -> Exhibit | Note:
     if claims is None:
         return Note(NO_CLAIMS)
     found = claims.study
-    table = pd.DataFrame({"Members": _small(found.attributed["members"], run)}).rename_axis("Attributed to")
-    note = f"{found.source['contested']:,} members were contested and decided by the later keys of the rule."
-    return Exhibit(
-        f"Members by claims from {found.source['claims_from']} to {found.source['claims_to']}", table, {}, note
-    )
+    counts = found.attributed["members"]
+    parts = [label for label in counts.index if label != "Total"]
+    hidden = _closed(run, suppressed(counts, rows={"Total": parts} if "Total" in counts.index else {}))
+    contested = pd.Series([found.source["contested"]])
+    of_them = _shown(contested, _closed(run, suppressed(contested))).iloc[0]
+    of_them = of_them if isinstance(of_them, str) else f"{of_them:,}"
+    note = f"{of_them} members were contested and decided by the later keys of the rule. {why(counts, hidden)}"
+    table = pd.DataFrame({"Members": _shown(counts, hidden)}).rename_axis("Attributed to")
+    title = f"Members by claims from {found.source['claims_from']} to {found.source['claims_to']}"
+    return Exhibit(title, table, {"Members": "#"}, note.strip())
+
+
+def _closed(run: Run, hidden: Any) -> Any:
+    """What is not printed: nothing where the scenario has small cells shown."""
+    return hidden & (not run.scenario.report.show_small_cells)
 
 
 def members(run: Run) -> Exhibit | Note:
@@ -78,7 +90,8 @@ def members(run: Run) -> Exhibit | Note:
         return Note(NO_CLAIMS)
     frame = claims.study.members
     months = claims.actuals["member_months"]
-    table = pd.DataFrame({c[0].upper() + c[1:].replace("_", " "): _small(frame[c], run) for c in frame})
+    hidden = _closed(run, suppressed(frame))
+    table = pd.DataFrame({c[0].upper() + c[1:].replace("_", " "): _shown(frame[c], hidden[c]) for c in frame})
     table.insert(1, "Member months", months.reindex(frame.index))
     note = "Of those assigned; a member may stand in several columns. Counts of 1 to 10 members are not printed."
     return Exhibit("Members assigned, by year", table.rename_axis("Year"), {"Member months": "#"}, note)
@@ -90,18 +103,21 @@ def practices(run: Run) -> Exhibit | Note:
     if claims is None:
         return Note(NO_CLAIMS)
     frame = claims.study.practices.head(15)
-    low = frame["patients"].le(SMALL_CELL) | frame["attributed"].between(1, SMALL_CELL)
+    counts = frame[["patients", "attributed"]].assign(others=frame["patients"] - frame["attributed"])
+    hidden = suppressed(counts, columns={"patients": ["attributed", "others"]}, unpublished=["others"])
+    hidden = _closed(run, hidden[["patients", "attributed"]])
     table = pd.DataFrame(
         {
-            "Patients": _small(frame["patients"], run),
-            "Attributed": _small(frame["attributed"], run),
-            "Share": frame["share"].where(~low | run.scenario.report.show_small_cells),
-            "Against 20% to 60%": frame["enough"],
+            "Patients": _shown(frame["patients"], hidden["patients"]),
+            "Attributed": _shown(frame["attributed"], hidden["attributed"]),
+            "Share": frame["share"].mask(hidden.any(axis=1)),
+            "Against 20% to 60%": frame["enough"].mask(hidden.all(axis=1), "–"),
         }
     ).rename_axis("Practice")
     note = (
-        "Patients: seen at qualifying visits. From 20% to 60% of an office's patients its ways are expected to change."
-    )
+        "Patients: seen at qualifying visits. From 20% to 60% of an office's patients its ways are expected to change. "
+        + why(frame[["patients", "attributed"]], hidden)
+    ).strip()
     return Exhibit("Critical mass: the ACO's share of each practice", table, {"Share": "%"}, note)
 
 
@@ -111,10 +127,23 @@ def overlap(run: Run) -> Exhibit | Note:
     if claims is None or claims.study.overlap.empty:
         return Note(NO_CLAIMS if claims is None else "Only one method of attribution was asked for.")
     frame = claims.study.overlap.rename(index=METHOD_WORDS, columns=METHOD_WORDS).rename_axis("Method")
-    if not run.scenario.report.show_small_cells:
-        frame = frame.apply(suppress_small_cells)
-    note = "On the diagonal: all members of the method."
-    return Exhibit("Members assigned under both methods", frame, dict.fromkeys(frame.columns, "#"), note)
+    hidden = _closed(run, _overlap_hidden(frame))
+    note = f"On the diagonal: all members of the method. {why(frame, hidden)}".strip()
+    table = frame.apply(lambda column: _shown(column, hidden[column.name]))
+    return Exhibit("Members assigned under both methods", table, dict.fromkeys(frame.columns, "#"), note)
+
+
+def _overlap_hidden(frame: pd.DataFrame) -> pd.DataFrame:
+    """Overlaps that are not printed: nor may it be known how few are of one method and not of another."""
+    names = list(frame.index)
+    cells: dict[Any, float] = {(a, b): float(frame.loc[a, b]) for n, a in enumerate(names) for b in names[n:]}
+    both = {(a, b): (a, b) if (a, b) in cells else (b, a) for a in names for b in names}
+    alone: dict[Any, float] = {("only", a, b): cells[a, a] - cells[both[a, b]] for a in names for b in names if a != b}
+    counts = pd.Series({**cells, **alone}.values(), index=pd.Index([*cells, *alone], dtype=object, tupleize_cols=False))
+    sums = [((a, a), [both[a, b], one]) for one in alone for a, b in [one[1:]]]
+    hidden = suppressed(counts, rows=sums, unpublished=list(alone), known=[(names[0], names[0])])
+    found = dict(zip(counts.index, hidden, strict=True))
+    return pd.DataFrame({b: {a: found[both[a, b]] for a in names} for b in names})
 
 
 def methods(run: Run) -> Exhibit | Note:

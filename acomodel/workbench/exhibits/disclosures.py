@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from acomodel.exhibit import Assumption, Exhibit, Note, show
+from acomodel.workbench.assumptions import rows_in_words
 from acomodel.workbench.model import Run
 
 
@@ -40,7 +41,12 @@ def data_relied_on(run: Run) -> Exhibit | Note:
     if not prints:
         return Note("No table was read; the figures are stated in the scenario.")
     rows = [
-        (p["table"], p["rows"], ", ".join(f"{k} {v:,.0f}" for k, v in p["sums"].items()), p["sha256"][:16])
+        (
+            p["table"],
+            rows_in_words(run.scenario, p["table"], p["rows"]),
+            ", ".join(f"{k} {v:,.0f}" for k, v in p["sums"].items()),
+            p["sha256"][:16],
+        )
         for p in prints
     ]
     table = pd.DataFrame(rows, columns=["Table", "Rows", "Sums", "SHA-256, first 16"]).set_index("Table")

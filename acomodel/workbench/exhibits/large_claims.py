@@ -7,7 +7,8 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.reinsurance import ThresholdTradeoff, reinsurance_pmpm, threshold_tradeoff
-from acomodel.exhibit import SMALL_CELL, Exhibit, Note, suppress_small_cells
+from acomodel.exhibit import SMALL_CELL, Exhibit, Note
+from acomodel.privacy import printed, suppressed
 from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import listed_claims, threshold
 from acomodel.workbench.exhibits.contract import threshold_words
@@ -51,7 +52,8 @@ def large_claims(run: Run) -> Exhibit | Note:
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("Year")
     if not run.scenario.report.show_small_cells:
-        table["Claimants above"] = suppress_small_cells(table["Claimants above"])
+        counts = table["Claimants above"]
+        table["Claimants above"] = printed(counts, suppressed(counts))
     formats = dict.fromkeys(("Allowed claims", "Excess"), "$") | {"Claimants above": "#", "Share": "%."}
     formats |= dict.fromkeys(("Excess PMPM", "Truncated PMPM"), "$.")
     note = (
@@ -99,14 +101,27 @@ def reinsurance(run: Run) -> Exhibit | None:
 
 def _ladder(run: Run, listed: Claimants) -> list[float]:
     """
-    Thresholds that can be shown: those the claims tell, with more than ten claimants above.
+    Thresholds that can be shown: those the claims tell, with more than ten claimants above and between any two.
 
-    Of fewer, dollars at two thresholds would tell what one member costs.
+    Of fewer, dollars at two thresholds would tell what one member costs. Claimants are counted above the whole of a
+    threshold and, where the scenario prorates it, above their part of it; those above the scenario's own are known.
     """
     wanted = [d for d in LADDER if d >= listed.floor]
     if run.scenario.report.show_small_cells:
         return wanted
-    return [d for d in wanted if (listed.allowed > d).sum() > SMALL_CELL]
+    prorated = run.scenario.large_claims is not None and run.scenario.large_claims.prorated
+    shown: list[list[int]] = []
+    if run.scenario.large_claims is not None and run.budget is not None:
+        own = threshold(run.scenario, run.tables, run.budget.base_year)
+        shown += [[_above(listed, own, prorate=prorated)]] if own >= listed.floor else []
+    kept = []
+    for amount in wanted[::-1]:
+        counts = [_above(listed, amount, prorate=p) for p in ({False, prorated})]
+        apart = [abs(a - b) for a in counts for other in [*shown, counts] for b in other]
+        if min(counts) > SMALL_CELL and not any(0 < n <= SMALL_CELL for n in apart):
+            shown.append(counts)
+            kept.append(amount)
+    return kept[::-1]
 
 
 def _baseline(run: Run) -> Claimants | None:

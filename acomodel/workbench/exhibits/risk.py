@@ -9,12 +9,13 @@ import pandas as pd
 
 from acomodel.budget.demographics import age_sex_cells, age_sex_set
 from acomodel.budget.factor_sets import cell_label
-from acomodel.exhibit import SMALL_CELL, Exhibit, Note, show, suppress_small_cells
+from acomodel.exhibit import SMALL_CELL, Exhibit, Note, show
 from acomodel.inputs import InputError
+from acomodel.privacy import printed, suppressed, why
 from acomodel.workbench.adjustments import applied_ratio, listed_claims, measured_ratio, threshold
 from acomodel.workbench.exhibits import record
 from acomodel.workbench.model import Run, figures_of, headline_value
-from acomodel.workbench.people import EVERYBODY, People
+from acomodel.workbench.people import DEMOGRAPHIC, EVERYBODY, People
 from acomodel.workbench.scenario import change
 
 NO_RISK = "No change in the population's risk enters the benchmark."
@@ -75,8 +76,9 @@ def findings(run: Run) -> Exhibit | Note | None:
     if people.findings.empty:
         return Note("Every member has an age and a sex, and every year scored has diagnoses of the year before.")
     rows = people.findings
-    few = rows["members"].between(1, SMALL_CELL) & (not run.scenario.report.show_small_cells)
-    counts = suppress_small_cells(rows["members"]) if few.any() else rows["members"]
+    counts = rows["members"]
+    if not run.scenario.report.show_small_cells:
+        counts = printed(counts, suppressed(counts))
     table = pd.DataFrame({"Finding": rows["what"].to_numpy(), "Members": counts.to_numpy()})
     table.index = pd.Index(
         [f"{y}: {c}" for y, c in zip(rows["year"], rows["check"], strict=True)], name="Year and check"
@@ -130,22 +132,37 @@ def population(run: Run) -> Exhibit | None:
     if people is None or run.budget is None or run.budget.risk is None:
         return None
     factors = age_sex_set()
-    hide = not run.scenario.report.show_small_cells
     table = pd.DataFrame({"Factor, Toolkit": factors["factor"].to_numpy()})
     own = people.factors[people.factors["year"] == run.budget.base_year]
     if len(own):
-        few = own["members"].between(1, SMALL_CELL) & hide
+        few = cells_hidden(run, own["members"], run.budget.base_year)
         table["Factor, own costs"] = own["factor"].mask(few).to_numpy()
+    told = ""
     for year in sorted({run.budget.base_year, *_current_years(run)}):
         rows = people.ages[people.ages["year"] == year]
         rows = rows.loc[rows.index.repeat(rows["members"])].assign(months=1)
         if len(rows):
             counts = age_sex_cells(rows["age"], rows["sex"], rows["months"], factors).cells["members"]
-            table[f"Members {year}"] = (suppress_small_cells(counts) if hide else counts).to_numpy()
+            hidden = cells_hidden(run, counts, year)
+            told = told or why(counts, hidden)
+            table[f"Members {year}"] = printed(counts, hidden).to_numpy() if hidden.any() else counts.to_numpy()
     table.index = pd.Index([cell_label(cell) for _, cell in factors.iterrows()], name="Sex and age")
     formats = {c: "0.000" if c.startswith("Factor") else "#" for c in table}
     note = f"Own costs: estimated from the claims of {run.budget.base_year}, drawn towards the Toolkit's where thin."
-    return Exhibit("Members by age and sex", table, formats, note)
+    return Exhibit("Members by age and sex", table, formats, f"{note} {told}".strip())
+
+
+def cells_hidden(run: Run, counts: pd.Series, year: int) -> pd.Series:
+    """Parts of a year's members that are not printed, all members and those without age or sex being known."""
+    people = people_of_run(run)
+    if people is None or run.scenario.report.show_small_cells:
+        return pd.Series(False, index=counts.index)
+    rows = people.findings
+    unknown = int(rows.loc[(rows["year"] == year) & rows["check"].isin(DEMOGRAPHIC), "members"].sum())
+    cells = pd.Series([*counts, unknown, counts.sum() + unknown])
+    parts, total = range(len(cells) - 1), len(cells) - 1
+    hidden = suppressed(cells, rows={total: parts}, known=[total] + [total - 1] * (unknown > SMALL_CELL))
+    return pd.Series(hidden.to_numpy()[: len(counts)], index=counts.index)
 
 
 def _current_years(run: Run) -> list[int]:
@@ -164,10 +181,10 @@ def own_factors(run: Run) -> Exhibit | None:
     rows = people.factors[people.factors["year"] == run.budget.base_year]
     if rows.empty:
         return None
-    few = rows["members"].between(1, SMALL_CELL) & (not run.scenario.report.show_small_cells)
+    few = cells_hidden(run, rows["members"], run.budget.base_year)
     table = pd.DataFrame(
         {
-            "Members": suppress_small_cells(rows["members"]) if few.any() else rows["members"],
+            "Members": printed(rows["members"], few) if few.any() else rows["members"],
             "Observed": rows["observed"].mask(few),
             "Standard error": rows["standard_error"].mask(few),
             "Standard": rows["standard"],
@@ -180,8 +197,8 @@ def own_factors(run: Run) -> Exhibit | None:
     note = (
         f"Relative cost, average 1. R squared {fit['R squared']:.3f}; F test of no difference between cells: p "
         f"{fit['p-value, F']:.2g}; chi-square test of the standard set: p {fit['p-value, chi-square']:.2g}. Claims "
-        "truncated at their 99th percentile."
-    )
+        f"truncated at their 99th percentile. {why(rows['members'], few)}"
+    ).strip()
     formats = dict.fromkeys(table.columns[1:], "0.000") | {"Members": "#", "Credibility": "%"}
     return Exhibit(f"Age/sex factors from the claims of {run.budget.base_year}", table, formats, note)
 
@@ -196,12 +213,15 @@ def scores(run: Run) -> Exhibit | None:
     table = pd.DataFrame({"Members": first["members"], "Member months": first["months"]})
     for model in rows["model"].unique():
         table[f"Mean {model}"] = rows[rows["model"] == model].set_index(keys)["score"]
-    if not run.scenario.report.show_small_cells:
-        few = table["Members"].between(1, SMALL_CELL)
-        table = table.mask(few).assign(Members=suppress_small_cells(table["Members"]))
+    counts = table["Members"]
+    years = counts.index.get_level_values("year")
+    few = pd.concat([cells_hidden(run, counts[years == year], int(year)) for year in years.unique()])
+    few = few.reindex(counts.index)
+    if few.any():
+        table = table.mask(few).assign(Members=printed(counts, few))
     table.index = pd.Index([f"{y}, {t}" + (f", {a} assigned" if a else "") for y, t, a in table.index], name="Members")
     formats = {"Members": "#", "Member months": "#"} | {c: "0.000" for c in table if c.startswith("Mean ")}
-    note = "Raw scores, not normalized; by the diagnoses of the year before."
+    note = f"Raw scores, not normalized; by the diagnoses of the year before. {why(counts, few)}".strip()
     return Exhibit("Risk scores", table, formats, note if medicare(people) else f"{note} {COMMERCIAL}")
 
 
@@ -258,7 +278,7 @@ def condition_ratios(run: Run) -> Exhibit | None:
     table = table.reindex(index=rows["part"].unique(), columns=rows["model"].unique())
     counts = rows.drop_duplicates("part").set_index("part")["members"]
     hide = not run.scenario.report.show_small_cells
-    table.insert(0, "Members", suppress_small_cells(counts) if hide else counts)
+    table.insert(0, "Members", printed(counts, suppressed(counts)) if hide else counts)
     table = table.rename_axis("Condition", axis=0).rename_axis(None, axis=1)
     formats = {"Members": "#"} | dict.fromkeys(table.columns[1:], "0.000")
     note = "Predicted over actual cost; 1 is right, below 1 the measure underpays those who have the condition."

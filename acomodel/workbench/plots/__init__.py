@@ -3,6 +3,7 @@
 from acomodel.workbench.plots import (
     chance,
     claims,
+    comparison,
     contract,
     forecast,
     negotiation,
@@ -15,6 +16,7 @@ __all__ = [
     "Picture",
     "chance",
     "claims",
+    "comparison",
     "contract",
     "forecast",
     "negotiation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from acomodel.exhibit import show
+from acomodel.exhibit import PLAIN, STRUCTURE, show
 from acomodel.workbench.model import Run
 
 BLUE, ORANGE, GREEN, RED, GREY = "#1f5a94", "#c46a16", "#3b7d4f", "#a83232", "#6b7280"
@@ -47,11 +48,26 @@ class Picture:
         return f"[chart] {self.words}"
 
     def _repr_html_(self) -> str:
-        """The chart with its caption."""
-        return (
-            f"<figure class='picture'><div role='img' aria-label='{escape(self.words, quote=True)}'>{self.svg}</div>"
-            f"<figcaption>{escape(self.words)}</figcaption></figure>"
-        )
+        """The chart with its caption, in a region that scrolls."""
+        return picture_html(self.svg, self.words)
+
+    def structure(self) -> dict[str, str]:
+        """The words as plain values; the drawing itself stands in the HTML, and is not kept twice."""
+        return {"kind": "picture", "words": self.words}
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """Text, HTML, and the structure that reports are made from."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_(), STRUCTURE: self.structure()}
+
+
+def picture_html(svg: str, words: str) -> str:
+    """HTML of a drawing and the words that stand for it."""
+    said = escape(words, quote=True)
+    return (
+        f"<figure class='picture {PLAIN}'><div class='scroll' tabindex='0' role='group' aria-label='Chart'>"
+        f"<div aria-label='{said}' role='img'>{svg}</div></div>"
+        f"<figcaption aria-hidden='true'>{said}</figcaption></figure>"
+    )
 
 
 def picture(
@@ -83,8 +99,26 @@ def picture(
             return None
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    return Picture(svg[svg.index("<svg") :], words)
+    return Picture(_lean(buffer.getvalue()), words)
+
+
+def _lean(svg: str) -> str:
+    """
+    Drawing without what no reader sees: prologue, metadata, comments, names that nothing refers to, blank space.
+
+    >>> _lean("<?xml ?>\\n<svg>\\n <!-- a -->\\n <g id='x_1'>\\n </g></svg>".replace("'", '"'))
+    '<svg><g></g></svg>'
+    """
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.S)
+    svg = re.sub(
+        r'<svg(.*?)<defs>\s*<style type="text/css">\*\{([^}<]*)\}</style>\s*</defs>',
+        r'<svg style="\2"\1',
+        svg,
+        flags=re.S,
+    )
+    named = set(re.findall(r"#([\w.-]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in named else "", svg)
+    return re.sub(r"\s+", " ", re.sub(r">\s+<", "><", svg)).strip()
 
 
 def axes_of(ax: Axes | None) -> Axes:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from acomodel.exhibit import SMALL_CELL, show
 from acomodel.workbench.adjustments import threshold
 from acomodel.workbench.exhibits.large_claims import tradeoff_of
-from acomodel.workbench.exhibits.risk import people_of_run, relative_risk
+from acomodel.workbench.exhibits.risk import cells_hidden, people_of_run, relative_risk
 from acomodel.workbench.model import Run
 from acomodel.workbench.plots.drawing import BLUE, GREEN, GREY, ORANGE, RED, axes_of, nothing
 
@@ -26,7 +26,7 @@ def age_sex_factors(run: Run, ax: Axes | None = None) -> Axes:
     rows = people.factors[people.factors["year"] == run.budget.base_year]
     if rows.empty:
         return nothing(ax, "Too few members to estimate factors from.")
-    rows = rows[rows["members"] > SMALL_CELL]
+    rows = rows[(rows["members"] > SMALL_CELL) & ~cells_hidden(run, rows["members"], run.budget.base_year)]
     for sex, color, words in (("F", ORANGE, "women"), ("M", BLUE, "men")):
         part = rows[rows["sex"] == sex]
         at = (part["age_from"] + part["age_to"].clip(upper=part["age_from"].max() + 5) + 1) / 2

@@ -26,18 +26,22 @@ STARTS = 3
 """Times a kernel is started before giving up: two that start at once may be handed the same port, and one dies."""
 
 
-def notebooks_folder() -> Path:
+def notebooks_folder(named: Path | None = None) -> Path:
     """
-    Folder of the notebooks: beside the package in a checkout, or in the current folder.
+    Folder of the notebooks: the one named, or beside the package in a checkout, or in the current folder.
 
     Raises
     ------
     InputError
-        Neither holds the notebooks of the report.
+        None of them holds the notebooks of the report.
     """
-    for folder in (Path(__file__).parents[2] / "notebooks", Path.cwd() / "notebooks"):
-        if all((folder / f"{name}.ipynb").is_file() for name in CHAPTERS):
+    usual = (Path(__file__).parents[3] / "notebooks", Path.cwd() / "notebooks")
+    for folder in usual if named is None else (named,):
+        lacking = [name for name in CHAPTERS if not (folder / f"{name}.ipynb").is_file()]
+        if not lacking:
             return folder
+    if named is not None:
+        raise InputError(f"{named}: the notebook {lacking[0]}.ipynb is not there.")
     raise InputError("the notebooks of the report are not found; run from the project's folder")
 
 
@@ -54,6 +58,7 @@ def chapters_of(result: Run) -> dict[str, str]:
 
 
 def page_name(notebook: str) -> str:
+    """Name of the page of a chapter."""
     return f"{notebook.split('-', 1)[1]}.html"
 
 

@@ -1,4 +1,4 @@
-"""From a scenario to a report folder: figures, executed notebooks, pages, manifest; whole or not at all."""
+"""From a scenario to a report folder: figures, executed notebooks, pages, PDF, workbook; whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,108 +6,151 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from acomodel.exhibit import inert
-from acomodel.inputs import InputError
-from acomodel.workbench.model import Run, run
-from acomodel.workbench.report.chapters import CHAPTERS, chapters_of, notebooks_folder, page_name, render
-from acomodel.workbench.report.pages import write_pages
+from acomodel.inputs import InputError, nearest
+from acomodel.workbench.model import Run, kept, run
+from acomodel.workbench.report.chapters import CHAPTERS, chapters_of, notebooks_folder, page_name
 from acomodel.workbench.scenario import Scenario, change, load_scenario
 from acomodel.workbench.tables import TABLE_SETTINGS, table_files
 
-
-@contextmanager
-def _progress(total: int, show: bool) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    with tqdm(total=total, disable=not show, unit="step", bar_format="{desc:<34}{bar:24}{n}/{total} {elapsed}") as bar:
-        yield bar
+PROPOSAL = "10-proposal"
+"""The chapter that is also a PDF."""
 
 
-def propose(scenario: str | Path, out: str | Path | None = None, *, jobs: int = 2, show_progress: bool = False) -> Path:
+class Tell(Protocol):
+    """What hears of the progress of a report."""
+
+    def __call__(self, *, step: str, done: int, of: int) -> None:
+        """Take note of the step that begins, of those done and of all."""
+
+
+def make_report(
+    scenario: Scenario,
+    target: Path,
+    *,
+    chapters: Sequence[str] | None = None,
+    notebooks: Path | None = None,
+    tell: Tell | None = None,
+) -> Path:
     """
-    Make the report of a scenario: the main job.
+    Make the report of a scenario in this process, whose working folder moves meanwhile.
 
     Parameters
     ----------
-    scenario : str or Path
-        Scenario file.
-    out : str or Path, optional
-        Report folder; ``reports/<name>`` by default. An earlier report there is replaced once this one is done.
-    jobs : int
-        Notebooks executed at a time.
-    show_progress : bool
-        Whether a progress bar is drawn on the error stream.
+    scenario : Scenario
+        What is reported.
+    target : Path
+        Report folder; an earlier report there is replaced once this one is done.
+    chapters : sequence of str, optional
+        Chapters by their notebooks, such as "10-proposal"; all that the scenario can fill by default.
+    notebooks : Path, optional
+        Folder of the notebooks; the package's own by default.
+    tell : Tell, optional
+        Called when a step begins.
 
     Returns
     -------
     Path
-        The report folder: index page, one page and executed notebook a chapter, `results.json`,
-        `assumptions.csv`, `scenario.toml` with every setting in force, its tables, `manifest.json`.
+        The report folder.
 
     Raises
     ------
     InputError
         Scenario or tables at fault, or a notebook failed. Nothing is written then.
     """
-    loaded = load_scenario(scenario)
-    result = run(loaded)
-    target = Path(out) if out is not None else Path("reports") / loaded.name
-    _check_replaceable(target)
-    source = notebooks_folder()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{target.parent}: this folder cannot be made ({error.strerror}).") from None
-    stage = target.with_name(f".{target.name}.partial")
+    from acomodel.workbench.report.execution import execute
+    from acomodel.workbench.report.pages import write_pages
+    from acomodel.workbench.report.pdf import write_pdf
+    from acomodel.workbench.report.workbook import write_workbook
+
+    _bring_back(target)
+    source = notebooks_folder(notebooks)
+    check_replaceable(target)
+    stage = stage_of(target)
     shutil.rmtree(stage, ignore_errors=True)
+    given = run(scenario)
+    possible = chapters_of(given)
+    wanted = {name: words for name, words in possible.items() if chapters is None or name in chapters}
+    steps = ["figures", *(f"notebook {name}" for name in wanted), "workbook", "PDF", "pages"]
+    if PROPOSAL not in wanted:
+        steps.remove("PDF")
+    left = iter(enumerate(steps))
+
+    def begin() -> None:
+        done, step = next(left)
+        if tell is not None:
+            tell(step=step, done=done, of=len(steps))
+
     try:
-        stage.mkdir()
-        with _progress(len(chapters_of(result)) + 2, show_progress) as bar:
-            bar.set_description("figures")
-            _write_figures(stage, loaded, result)
-            bar.update()
-            bar.set_description("notebooks")
-            with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-                waiting: dict[Future[Path], str] = {
-                    pool.submit(
-                        render, source / f"{name}.ipynb", stage / "scenario.toml", stage / "notebooks" / f"{name}.ipynb"
-                    ): name
-                    for name in chapters_of(result)
-                }
-                try:
-                    for future in as_completed(waiting):
-                        future.result()
-                        bar.set_description(f"notebook {waiting[future]}")
-                        bar.update()
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-            if not loaded.report.keep_inputs:
-                shutil.rmtree(stage / "inputs", ignore_errors=True)
-            bar.set_description("pages")
-            write_pages(stage, result)
-            bar.update()
+        _made_empty(stage)
+        begin()
+        _write_inputs(stage, scenario, given)
+        result = run(load_scenario((stage / "scenario.toml").resolve()))
+        _write_figures(stage, result)
+        with kept(result):
+            for name in wanted:
+                begin()
+                execute(source / f"{name}.ipynb", stage / "scenario.toml", stage / "notebooks" / f"{name}.ipynb")
+        begin()
+        write_workbook(result, stage / "workbook.xlsx")
+        if PROPOSAL in wanted:
+            begin()
+            write_pdf(stage / "notebooks" / f"{PROPOSAL}.ipynb", result, stage / "proposal.pdf")
+        if not scenario.report.keep_inputs:
+            shutil.rmtree(stage / "inputs", ignore_errors=True)
+        begin()
+        write_pages(stage, result, wanted)
         _put_in_place(stage, target)
+    except InputError as error:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise InputError(str(error).replace(str(stage.resolve() / "scenario.toml"), str(scenario.path))) from None
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
         raise
     return target
 
 
-def _check_replaceable(target: Path) -> None:
+def _made_empty(stage: Path) -> None:
+    try:
+        stage.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{stage.parent}: this folder cannot be made ({error.strerror}).") from None
+
+
+def stage_of(target: Path) -> Path:
+    """Folder beside the report in which it is made."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def known_chapters(names: Sequence[str] | None) -> list[str] | None:
+    """
+    Chapters by their notebooks, from the names of notebooks or pages.
+
+    >>> known_chapters(["proposal", "5-chance"])
+    ['10-proposal', '5-chance']
+    """
+    if names is None:
+        return None
+    pages = {name.split("-", 1)[1]: name for name in CHAPTERS}
+    for name in names:
+        if name not in CHAPTERS and name not in pages:
+            raise InputError(f"there is no chapter '{name}'.{nearest(name, pages)} Known: {', '.join(pages)}.")
+    return [pages.get(name, name) for name in names]
+
+
+def check_replaceable(target: Path) -> None:
     """Refuse a folder that is not a report of ours, or holds more than one: the new report replaces it whole."""
     if not target.exists():
         return
     if not target.is_dir():
         raise InputError(f"{target}: this is a file; name a folder with --out.")
-    written = {"index.html", "results.json", "assumptions.csv", "scenario.toml", "manifest.json", "notebooks", "inputs"}
+    written = {"index.html", "proposal.pdf", "workbook.xlsx", "results.json", "assumptions.csv", "scenario.toml"}
+    written |= {"manifest.json", "notebooks", "inputs"}
     written |= {page_name(name) for name in CHAPTERS} | {".DS_Store", ".ipynb_checkpoints"}
     held = sorted(path.name for path in target.iterdir())
     foreign = [name for name in held if name not in written]
@@ -121,9 +164,20 @@ def _check_replaceable(target: Path) -> None:
         raise InputError(f"{target}: holds '{held[0]}' but no report's manifest; name another folder with --out.")
 
 
+def _before(target: Path) -> Path:
+    """Where an earlier report waits while the new one takes its place."""
+    return target.with_name(f".{target.name}.before")
+
+
+def _bring_back(target: Path) -> None:
+    """Put the earlier report back where a run was killed between taking it away and putting the new one there."""
+    if not target.exists() and _before(target).exists():
+        _before(target).replace(target)
+
+
 def _put_in_place(stage: Path, target: Path) -> None:
     """Exchange a finished stage for the report folder; the earlier one goes only when the new one stands."""
-    before = target.with_name(f".{target.name}.before")
+    before = _before(target)
     shutil.rmtree(before, ignore_errors=True)
     if target.exists():
         target.replace(before)
@@ -141,22 +195,26 @@ def results_text(result: Run) -> str:
     return json.dumps(result.results(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
-    """Results, assumptions, manifest, resolved scenario and its tables."""
+def _write_inputs(stage: Path, scenario: Scenario, given: Run) -> None:
+    """Every setting in force, and the tables that were read, so that the report can be made from them again."""
     named = table_files(scenario)
-    if named or result.tables.claims is not None:
+    if named or given.tables.claims is not None:
         (stage / "inputs").mkdir()
     for table in named:
-        getattr(result.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
+        getattr(given.tables, table).pipe(_unnamed).to_csv(stage / "inputs" / f"{table}.csv", index=False)
     places = {TABLE_SETTINGS[table]: f"inputs/{table}.csv" for table in named}
-    if result.tables.claims is not None:
-        result.tables.claims.study.write(stage / "inputs" / "claims")
-        people = result.tables.claims.people
-        kept = people if scenario.report.show_small_cells else people.without_small_cells()
-        kept.write(stage / "inputs" / "claims" / "people")
+    if given.tables.claims is not None:
+        given.tables.claims.study.write(stage / "inputs" / "claims")
+        people = given.tables.claims.people
+        shown = people if scenario.report.show_small_cells else people.without_small_cells()
+        shown.write(stage / "inputs" / "claims" / "people")
         places["claims.tables"] = "inputs/claims"
     moved = change(scenario, places) if places else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")
+
+
+def _write_figures(stage: Path, result: Run) -> None:
+    """Results, assumptions and manifest."""
     (stage / "results.json").write_text(results_text(result), encoding="utf-8")
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -170,7 +228,9 @@ def _write_figures(stage: Path, scenario: Scenario, result: Run) -> None:
 
 
 def _unnamed(table: Any) -> Any:
-    """Table without labels of claimants, which stay in the data."""
+    """Table without labels of claimants, which stay in the data, and without text that is a formula."""
+    texts = [c for c in table if table[c].map(lambda cell: isinstance(cell, str)).any()]
+    table = table.assign(**{c: table[c].map(inert, na_action="ignore") for c in texts})
     if "claimant" not in table:
         return table.dropna(axis=1, how="all")
     return table.assign(claimant=[f"claimant {n}" for n in range(1, len(table) + 1)])

@@ -1,0 +1,125 @@
+"""Many reports side by side: ranked, a fault in one leaves the others standing, variants of one scenario."""
+
+import csv
+import json
+import re
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from conftest import ROOT, SCENARIOS
+
+from acomodel import InputError, change, load_scenario, propose, propose_all, propose_sweep, run, sweep
+from acomodel.cli import main
+
+HOSTILE = '=HYPERLINK("http://x","y")<script>alert(1)</script>'
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """Four scenarios: two that stand, one at fault in its settings, one whose process ends in the middle."""
+    base = tmp_path_factory.mktemp("batch")
+    spoiled = base / "notebooks"
+    shutil.copytree(ROOT / "notebooks", spoiled)
+    path = spoiled / "4-settlement.ipynb"
+    text = path.read_text(encoding="utf-8")
+    ends = "__import__('os')._exit(9) if run.scenario.name == 'dies' else exhibits.contract.terms(run)"
+    assert "exhibits.contract.terms(run)" in text
+    path.write_text(text.replace("exhibits.contract.terms(run)", ends), encoding="utf-8")
+    stated = (SCENARIOS / "hackensack-2014.toml").read_text(encoding="utf-8") + "\n[outlook]\ndraws = 2000\n"
+    written = {
+        "dies": stated.replace('name = "hackensack-2014"', 'name = "dies"'),
+        "broken": stated.replace("benchmark = ", "benchmrak = ", 1),
+        "hackensack-2014": stated,
+        "hostile": re.sub('title = ".*"', f"title = '{HOSTILE}'", stated)
+        .replace('"hackensack-2014"', '"hostile"', 1)
+        .replace("quality_score = 0.894308036", "quality_score = 1.0"),
+    }
+    for name, scenario in written.items():
+        (base / f"{name}.toml").write_text(scenario, encoding="utf-8")
+    files = [base / f"{name}.toml" for name in written]
+    return propose_all(files, base / "out", chapters=["settlement"], notebooks=spoiled, jobs=2)
+
+
+def test_the_others_stand(batch):
+    assert [path.name for path in batch.reports] == ["hostile", "hackensack-2014"]
+    for path in batch.reports:
+        assert {"index.html", "settlement.html", "workbook.xlsx", "manifest.json"} <= {p.name for p in path.iterdir()}
+    names = {path.name for path in batch.folder.iterdir()}
+    assert names == {"hostile", "hackensack-2014", "ranking.html", "ranking.csv"}
+    broken = next(fault for name, fault in batch.faults.items() if name.endswith("broken.toml"))
+    assert "benchmrak" in broken and "benchmark" in broken
+    assert "the process that made the report ended (9)" in batch.faults["dies"]
+
+
+def test_ranked_by_payment(batch):
+    table = batch.exhibit().table
+    held = [json.loads((path / "results.json").read_text(encoding="utf-8")) for path in batch.reports]
+    paid = [results["results"]["settlement"]["payment"] for results in held]
+    assert table["Payment"].tolist() == paid == sorted(paid, reverse=True)
+    outlook = run(batch.folder.parent / "hackensack-2014.toml").outlook
+    assert table.loc["hackensack-2014", "Paid by luck alone"] == outlook.payments().chance_earned
+    page = (batch.folder / "ranking.html").read_text(encoding="utf-8")
+    assert page.index("hostile/index.html") < page.index("hackensack-2014/index.html")
+    assert "benchmrak" in page and "ended (9)" in page
+    assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+    for target in re.findall(r"href='([^'#]+)'", page):
+        assert (batch.folder / target).exists()
+    with (batch.folder / "ranking.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["Scenario"] == f"'{HOSTILE}"
+    assert float(rows[1]["Payment"]) == paid[1]
+
+
+def test_variants_as_reports(tmp_path):
+    base = change(load_scenario(SCENARIOS / "hackensack-2014.toml"), {"outlook.draws": 2000})
+    tried = {"years.1.quality_score": [0.5, 1.0, 1.5]}
+    found = propose_sweep(base, tried, tmp_path, chapters=[])
+    assert [path.name for path in found.reports] == ["hackensack-2014-2", "hackensack-2014-1"]
+    assert "years.1.quality_score" in found.faults["hackensack-2014-3"]
+    held = sweep(base, {"years.1.quality_score": [1.0, 0.5]})["payment"].tolist()
+    assert found.exhibit().table["Payment"].tolist() == held
+    again = load_scenario(found.reports[0] / "scenario.toml")
+    assert again.title.endswith("years.1.quality_score = 1.0")
+    assert again.basis["years.1.quality_score"] == "varied, one report for each value"
+    assert again.basis["terms"] == base.basis["terms"]
+    assert again.outlook.draws == 2000
+
+
+def test_changes_of_one_report(tmp_path):
+    path = SCENARIOS / "hackensack-2014.toml"
+    command = ["propose", str(path), "--set", "years.1.quality_score=1.0", "--chapters", "settlement", "--out"]
+    done = CliRunner().invoke(main, [*command, str(tmp_path / "one")])
+    assert done.exit_code == 0, done.output
+    kept = json.loads((tmp_path / "one" / "results.json").read_text(encoding="utf-8"))
+    assert kept["results"]["settlement"]["quality_score"] == 1.0
+    noted = next(a for a in kept["assumptions"] if a["note"] == "setting years.1.quality_score")
+    assert noted["source"] == "changed for this report"
+
+
+def test_what_no_batch_can_be_made_of(tmp_path):
+    one, two = SCENARIOS / "toolkit-2010.toml", tmp_path / "two.toml"
+    two.write_text((SCENARIOS / "hackensack-2014.toml").read_text("utf-8").replace("hackensack-2014", "toolkit-2010"))
+    with pytest.raises(InputError, match="'toolkit-2010' is also that of"):
+        propose_all([one, two], tmp_path / "out")
+    with pytest.raises(InputError, match="no chapter 'chanse'.*Did you mean 'chance'"):
+        propose_all([one], tmp_path / "out", chapters=["chanse"])
+    with pytest.raises(InputError, match="unknown key"):
+        propose_sweep(load_scenario(one), {"terms.mrs": [0.1]}, tmp_path / "out")
+    with pytest.raises(InputError, match=r"10-proposal.ipynb is not there"):
+        propose(one, tmp_path / "out", notebooks=tmp_path)
+    assert not (tmp_path / "out").exists()
+    wrong = CliRunner().invoke(main, ["propose", str(one), str(two), "--set", "terms.msr=0.1"])
+    assert wrong.exit_code == 2
+
+
+def test_a_batch_at_fault_ends_with_one(tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text("name = 3", encoding="utf-8")
+    good = SCENARIOS / "hackensack-2014.toml"
+    done = CliRunner().invoke(
+        main, ["propose", str(good), str(bad), "--chapters", "settlement", "--out", str(tmp_path / "o")]
+    )
+    assert done.exit_code == 1
+    assert "ranking.html" in done.stdout
+    assert done.stderr.strip().splitlines()[-1].startswith(f"acomodel: {bad}: ")
