@@ -74,7 +74,7 @@ def test_ranked_by_payment(batch):
 def test_variants_as_reports(tmp_path):
     base = change(load_scenario(SCENARIOS / "hackensack-2014.toml"), {"outlook.draws": 2000})
     tried = {"years.1.quality_score": [0.5, 1.0, 1.5]}
-    found = propose_sweep(base, tried, tmp_path, chapters=[])
+    found = propose_sweep(base, tried, tmp_path, chapters=[], jobs=1)
     assert [path.name for path in found.reports] == ["hackensack-2014-2", "hackensack-2014-1"]
     assert "years.1.quality_score" in found.faults["hackensack-2014-3"]
     held = sweep(base, {"years.1.quality_score": [1.0, 0.5]})["payment"].tolist()
@@ -88,7 +88,17 @@ def test_variants_as_reports(tmp_path):
 
 def test_changes_of_one_report(tmp_path):
     path = SCENARIOS / "hackensack-2014.toml"
-    command = ["propose", str(path), "--set", "years.1.quality_score=1.0", "--chapters", "settlement", "--out"]
+    command = [
+        "propose",
+        str(path),
+        "--set",
+        "years.1.quality_score=1.0",
+        "--set",
+        "outlook.draws=2000",
+        "--chapters",
+        "settlement",
+        "--out",
+    ]
     done = CliRunner().invoke(main, [*command, str(tmp_path / "one")])
     assert done.exit_code == 0, done.output
     kept = json.loads((tmp_path / "one" / "results.json").read_text(encoding="utf-8"))

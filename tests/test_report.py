@@ -33,6 +33,7 @@ def folder(tmp_path_factory):
         'client = "Worked example of the ACO Toolkit"', 'client = "<script>alert(1)</script> & Sons"'
     )
     text = text.replace('"ACO Toolkit, exhibit 3.10"', '"=HYPERLINK(1)"')
+    text = text.replace("[[negotiation", "[outlook]\ndraws = 2000\n\n[[negotiation", 1)
     path.write_text(text, encoding="utf-8")
     claims = base / "scenarios" / "toolkit-2010" / "large_claims.csv"
     claims.write_text("period,claimant,allowed\nbaseline,Jane Roe 123-45-6789,450000\n", encoding="utf-8")
@@ -196,12 +197,12 @@ def test_killed_at_ten_moments(tmp_path):
     code = f"""
 import os, random, signal, sys, time
 from pathlib import Path
-from acomodel import load_scenario
+from acomodel import change, load_scenario
 from acomodel.workbench.report.folder import make_report
 from acomodel.workbench.report.worker import warm
 
 warm()
-scenario = load_scenario({str(SCENARIOS / "hackensack-2014.toml")!r})
+scenario = change(load_scenario({str(SCENARIOS / "hackensack-2014.toml")!r}), {{"outlook.draws": 2000}})
 target = Path({str(tmp_path / "report")!r})
 make = lambda: make_report(scenario, target, chapters=["4-settlement"])
 

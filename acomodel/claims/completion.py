@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -286,9 +287,17 @@ def _links(lag: np.ndarray, width: int, averaged: int) -> np.ndarray:
 
 def _fit(cumulative: np.ndarray, lag: np.ndarray, averaged: int) -> np.ndarray:
     """Volume weighted age-to-age factors, sigmas and standard errors of chainladder, one row per lag."""
+    whole = np.ascontiguousarray(cumulative, dtype=float)
+    return _fit_once(whole.tobytes(), whole.shape, tuple(map(int, lag)), averaged).copy()
+
+
+@lru_cache(maxsize=256)
+def _fit_once(cells_of: bytes, shape: tuple[int, ...], lags: tuple[int, ...], averaged: int) -> np.ndarray:
+    """The fit of one triangle, remembered: a report and an explorer meet the same triangles again and again."""
     import chainladder
 
     cl: Any = chainladder
+    cumulative, lag = np.frombuffer(cells_of).reshape(shape), np.array(lags)
     row, column = np.nonzero(np.arange(cumulative.shape[1]) <= lag[:, None])
     dates = pd.period_range("2000-01", periods=sum(cumulative.shape), freq="M").to_timestamp()
     cells = pd.DataFrame({"origin": dates[row], "paid": dates[row + column], "value": cumulative[row, column]})

@@ -64,6 +64,7 @@ def sweep(scenario: Scenario, values: Mapping[str, Sequence[Any]]) -> pd.DataFra
 
     Examples
     --------
+    >>> from acomodel import load_scenario
     >>> base = load_scenario("scenarios/hackensack-2014.toml")
     >>> sweep(base, {"years.1.quality_score": [0.8, 1.0]})["payment"].round().tolist()
     [2534239.0, 3167799.0]
