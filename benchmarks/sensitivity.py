@@ -103,7 +103,7 @@ def sweeps() -> None:
 def arrays() -> None:
     from acomodel import change, run
     from acomodel.workbench.chain import outcome
-    from acomodel.workbench.model import figures_of, headline_value
+    from acomodel.workbench.figures import figures_of, headline_value
 
     for name in ("toolkit-2010", "commercial-two-sided"):
         made = run(f"scenarios/{name}.toml")

@@ -17,7 +17,7 @@ from acomodel.cli import main
 from acomodel.exhibit import show
 from acomodel.workbench import exhibits, forecasts, plots
 from acomodel.workbench.claims import read_claims
-from acomodel.workbench.model import figures_of, headline_value
+from acomodel.workbench.figures import figures_of, headline_value
 from acomodel.workbench.report.folder import make_report, results_text
 
 DEMO = SCENARIOS / "claims-demo.toml"

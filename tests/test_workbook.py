@@ -18,11 +18,11 @@ from workbook_cases import CONTRACTS, FIGURES, MADE_UP, edits_of, varied
 from acomodel import change, load_scenario, run
 from acomodel.contract.settlement import LINES
 from acomodel.contract.terms import Terms
+from acomodel.workbench.parts import YearSettings
 from acomodel.workbench.report.workbook import write_workbook
 from acomodel.workbench.report.workbook.inputs import SLOTS
 from acomodel.workbench.report.workbook.lines import CHECK, FORMULAS, workings
 from acomodel.workbench.report.workbook.rounding import beyond_half, rounded_by
-from acomodel.workbench.scenario import YearSettings
 
 RANDOM = int(os.environ.get("ACOMODEL_WORKBOOKS", "10"))
 """Random contracts that are recalculated; hundreds in development."""

@@ -6,8 +6,8 @@ import random
 import numpy as np
 
 from acomodel.contract.terms import Terms
+from acomodel.workbench.parts import YearSettings
 from acomodel.workbench.report.workbook.inputs import SLOTS
-from acomodel.workbench.scenario import YearSettings
 
 MADE_UP = """
 name = "made-up"

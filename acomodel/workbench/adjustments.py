@@ -10,8 +10,9 @@ from acomodel.budget.risk_caps import risk_ratio_capped
 from acomodel.budget.truncation import excess_by_period
 from acomodel.inputs import InputError
 from acomodel.workbench.claims import Claims
+from acomodel.workbench.parts import YearSettings
 from acomodel.workbench.people import DEMOGRAPHIC
-from acomodel.workbench.scenario import Scenario, YearSettings
+from acomodel.workbench.scenario import Scenario
 from acomodel.workbench.tables import Tables
 
 

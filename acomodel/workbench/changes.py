@@ -11,7 +11,8 @@ from acomodel.contract.mssp import ProgramTerms
 from acomodel.workbench.exhibits.settings import field_of, in_words
 from acomodel.workbench.model import Run
 from acomodel.workbench.naming import PARTS, name_of, printable, value_in_words
-from acomodel.workbench.scenario import Scenario, YearSettings, change
+from acomodel.workbench.parts import YearSettings
+from acomodel.workbench.scenario import Scenario, change
 from acomodel.workbench.tables import TABLE_SETTINGS, Tables
 
 CHAIN = ("claims", "experience", "risk", "large_claims", "trend", "benchmark", "historical", "terms", "years")

@@ -15,7 +15,8 @@ from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
 from acomodel.workbench.changes import Change, Mixture, changes_of, tables_that_differ
 from acomodel.workbench.exhibits.settings import field_of
-from acomodel.workbench.model import Run, figures_of, headline_value
+from acomodel.workbench.figures import figures_of, headline_value
+from acomodel.workbench.model import Run
 from acomodel.workbench.naming import printable
 from acomodel.workbench.scenario import settings
 from acomodel.workbench.splitting import Worth, along, chain_steps, merged, shapley

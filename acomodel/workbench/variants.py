@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from acomodel.inputs import InputError
-from acomodel.workbench.model import figures_of, headline_value
+from acomodel.workbench.figures import figures_of, headline_value
 from acomodel.workbench.scenario import Scenario, change
 from acomodel.workbench.tables import Tables, read_tables, table_files
 

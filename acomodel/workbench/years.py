@@ -9,7 +9,8 @@ import pandas as pd
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
 from acomodel.rates import MONTHS
-from acomodel.workbench.scenario import Scenario, YearSettings
+from acomodel.workbench.parts import YearSettings
+from acomodel.workbench.scenario import Scenario
 from acomodel.workbench.tables import Tables
 
 

@@ -21,7 +21,7 @@ from acomodel.outlook.sensitivity.sampling import Normal, Triangular, Uniform, r
 from acomodel.outlook.sensitivity.sobol import Shapley, Sobol, shapley_effects, sobol
 from acomodel.outlook.years import draws
 from acomodel.workbench.chain import movable, outcome
-from acomodel.workbench.model import figures_of, headline_value
+from acomodel.workbench.figures import figures_of, headline_value
 
 # ---------------------------------------------------------------------------------------------- break-even
 

@@ -14,7 +14,8 @@ from acomodel.exhibit import Exhibit, Note, show
 from acomodel.inputs import InputError
 from acomodel.privacy import printed, suppressed, why
 from acomodel.workbench.claims import Claims
-from acomodel.workbench.model import Run, figures_of, headline_value
+from acomodel.workbench.figures import figures_of, headline_value
+from acomodel.workbench.model import Run
 
 NO_CLAIMS = "The scenario starts from finished experience, so no claims are read here."
 METHOD_WORDS = {"dartmouth": "Dartmouth", "mssp": "MSSP", "pgp": "PGP"}

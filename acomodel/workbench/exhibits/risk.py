@@ -14,7 +14,8 @@ from acomodel.inputs import InputError
 from acomodel.privacy import printed, suppressed, why
 from acomodel.workbench.adjustments import applied_ratio, listed_claims, measured_ratio, threshold
 from acomodel.workbench.exhibits import record
-from acomodel.workbench.model import Run, figures_of, headline_value
+from acomodel.workbench.figures import figures_of, headline_value
+from acomodel.workbench.model import Run
 from acomodel.workbench.people import DEMOGRAPHIC, EVERYBODY, People
 from acomodel.workbench.scenario import change
 

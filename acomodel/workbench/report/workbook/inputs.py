@@ -15,9 +15,9 @@ from acomodel.contract.terms import Terms
 from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import removed_in
 from acomodel.workbench.model import Run
+from acomodel.workbench.parts import YearSettings
 from acomodel.workbench.report.workbook.lines import CHECK, written
 from acomodel.workbench.report.workbook.style import RED, Book, Sheet, plain
-from acomodel.workbench.scenario import YearSettings
 from acomodel.workbench.years import months_of, seen_in_claims
 
 SHEET = "Inputs"
