@@ -271,7 +271,3 @@ def inert(text: str) -> str:
     """
     number = re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text)
     return f"'{text}" if text[:1] in "=+-@\t\r" and text and not number else text
-
-
-SMALL_CELL = 10
-"""Largest number of members that a report does not print (CMS cell suppression policy: 1 to 10)."""

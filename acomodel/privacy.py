@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-SMALL = 10
+SMALL_CELL = 10
 """Largest number of members that is not printed (CMS cell suppression policy: 1 to 10)."""
-FEW, HIDDEN = f"1–{SMALL}", "*"
+FEW, HIDDEN = f"1–{SMALL_CELL}", "*"
 """Marks of a count of 1 to 10, and of one that is not shown so that such a count cannot be worked out."""
-WHY_HIDDEN = f"{HIDDEN} Not shown: more than {SMALL}, and a count of 1 to {SMALL} could be worked out from it."
+WHY_HIDDEN = f"{HIDDEN} Not shown: more than {SMALL_CELL}, and a count of {FEW} could be worked out from it."
 """What the second mark means, for the note of a table."""
 
 Totals = Mapping[Any, Sequence[Any]] | Sequence[tuple[Any, Sequence[Any]]]
@@ -81,7 +81,7 @@ def suppressed(
     frame = counts.to_frame() if isinstance(counts, pd.Series) else counts
     values = frame.to_numpy(dtype=float, na_value=np.nan)
     values = np.where(np.isnan(values), 0.0, values)
-    small = (values > 0) & (values < SMALL + 1)
+    small = (values > 0) & (values < SMALL_CELL + 1)
     aside = _marked(frame, unpublished)
     hidden = small | aside
     if small.any():
@@ -148,7 +148,7 @@ def printed(counts: Any, hidden: Any) -> Any:
     if isinstance(counts, pd.DataFrame):
         return pd.DataFrame({name: printed(counts[name], hidden[name]) for name in counts})
     texts = [
-        (FEW if 0 < n < SMALL + 1 else HIDDEN) if kept else show_count(n)
+        (FEW if 0 < n < SMALL_CELL + 1 else HIDDEN) if kept else show_count(n)
         for n, kept in zip(counts, hidden, strict=True)
     ]
     return pd.Series(texts, index=counts.index, name=counts.name, dtype=object)
@@ -167,7 +167,7 @@ def why(counts: Any, hidden: Any) -> str:
     ''
     """
     values = np.asarray(counts, dtype=float)
-    return WHY_HIDDEN if bool((np.asarray(hidden) & ~((values > 0) & (values < SMALL + 1))).any()) else ""
+    return WHY_HIDDEN if bool((np.asarray(hidden) & ~((values > 0) & (values < SMALL_CELL + 1))).any()) else ""
 
 
 def _marked(frame: pd.DataFrame, labels: Collection[Hashable]) -> np.ndarray:
@@ -254,9 +254,9 @@ class _System:
             elif aside:
                 found.append((0.0, None))
             elif small:
-                found.append((min(1.0, value), max(float(SMALL), value)))
+                found.append((min(1.0, value), max(float(SMALL_CELL), value)))
             else:
-                found.append((min(float(SMALL + 1), value), None))
+                found.append((min(float(SMALL_CELL + 1), value), None))
         return found
 
     def _reach(self, cell: int, hidden: np.ndarray) -> tuple[float, float]:
@@ -265,15 +265,18 @@ class _System:
 
     def _end(self, cell: int, hidden: np.ndarray, *, up: bool) -> float:
         if not (self.equations[:, cell] != 0).any():
-            return float(SMALL) if up else 1.0
+            return float(SMALL_CELL) if up else 1.0
         goal = np.zeros(self.values.size)
         goal[cell] = -1.0 if up else 1.0
         bounds = self._bounds(hidden)
         low, high = bounds[cell]
         value = self.values[cell]
-        bounds[cell] = (max(low, min(1.0, value)), min(high if high is not None else np.inf, max(float(SMALL), value)))
+        most = max(float(SMALL_CELL), value)
+        bounds[cell] = (max(low, min(1.0, value)), most if high is None else min(high, most))
         found = _minimum(goal, self.equations, self.equations @ self.values, bounds)
-        return float(value) if found is None else float(found[cell])
+        if found is None:  # not known to be wide enough
+            return float("nan")
+        return float(found[cell])
 
     def _as_wide(self, cell: int, widest: tuple[float, float], hidden: np.ndarray, *, up: bool) -> bool:
         end = self._end(cell, hidden, up=up)
@@ -281,6 +284,8 @@ class _System:
 
     def _moved(self, cell: int, target: float, hidden: np.ndarray, free: np.ndarray) -> np.ndarray:
         """Cells besides the hidden ones that move in the least costly change that brings a cell to a target."""
+        if not np.isfinite(target):
+            return free
         everything = hidden | free
         bounds = self._bounds(everything)
         parts = (self.equations > 0).sum(axis=0) >= (self.equations < 0).sum(axis=0)

@@ -1,7 +1,8 @@
-"""Twenty scenarios to twenty full reports, beside papermill executing the same notebooks one by one, in one run.
+"""Twenty scenarios to full reports, beside papermill executing the same notebooks one by one, in one run.
 
-Wall times. Ours makes the pages, the PDF and the workbook too, and meets one scenario that is broken on purpose;
-papermill starts a kernel for each notebook and makes the executed notebooks alone.
+Wall times. Ours makes the pages, the PDF and the workbook too, and one of the twenty is broken on purpose, in a table that
+is only read while its report is made; papermill starts a kernel for each notebook of the other nineteen and makes the
+executed notebooks alone. Ends with an error where ours takes more than 0.3 of its time.
 """
 
 import sys
@@ -19,7 +20,7 @@ VARIED = {
 
 
 def written(folder: Path) -> list[Path]:
-    """Twenty scenario files with their tables, and one more that is broken."""
+    """Twenty scenario files with their tables, the third of them with a column that is not there."""
     import shutil
 
     from acomodel import change, load_scenario
@@ -33,9 +34,13 @@ def written(folder: Path) -> list[Path]:
             path = folder / f"{name}-{number}.toml"
             path.write_text(change(base, {key: value, "name": path.stem}).to_toml(), encoding="utf-8")
             files.append(path)
-    broken = folder / "broken.toml"
-    broken.write_text(files[0].read_text(encoding="utf-8").replace("[terms]", "[trems]"), encoding="utf-8")
-    return [*files[:10], broken, *files[10:]]
+    (folder / "broken").mkdir()
+    table = (folder / "toolkit-2010" / "experience.csv").read_text(encoding="utf-8")
+    (folder / "broken" / "experience.csv").write_text(table.replace("member_months", "months", 1), encoding="utf-8")
+    text = files[2].read_text(encoding="utf-8")
+    assert "toolkit-2010/experience.csv" in text
+    files[2].write_text(text.replace("toolkit-2010/experience.csv", "broken/experience.csv"), encoding="utf-8")
+    return files
 
 
 def one_by_one(files: list[Path], out: Path) -> int:
@@ -63,7 +68,7 @@ def one_by_one(files: list[Path], out: Path) -> int:
     return executed
 
 
-def main() -> None:
+def main() -> bool:
     from acomodel import propose_all
 
     with tempfile.TemporaryDirectory() as place:
@@ -72,13 +77,16 @@ def main() -> None:
         begun = perf_counter()
         batch = propose_all(files, folder / "ours")
         ours = perf_counter() - begun
-        assert len(batch.reports) == 20, batch.faults
-        assert list(batch.faults) == [str(folder / "broken.toml")]
+        assert len(batch.reports) == 19, batch.faults
+        assert list(batch.faults) == ["toolkit-2010-2"]
         begun = perf_counter()
         count = one_by_one(files, folder / "theirs")
         theirs = perf_counter() - begun
-        print(f"twenty reports: {ours:.0f} s; papermill one by one, {count} notebooks: {theirs:.0f} s")
+        print(
+            f"twenty scenarios, nineteen reports: {ours:.0f} s; papermill one by one, {count} notebooks: {theirs:.0f} s"
+        )
         print(f"ratio: {ours / theirs:.3f}; not made: {', '.join(map(str, batch.faults.values()))}")
+        return ours > 0.3 * theirs
 
 
 if __name__ == "__main__":

@@ -4,6 +4,10 @@ import csv
 import json
 import re
 import shutil
+import signal
+import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +15,8 @@ from conftest import ROOT, SCENARIOS
 
 from acomodel import InputError, change, load_scenario, propose, propose_all, propose_sweep, run, sweep
 from acomodel.cli import main
+from acomodel.workbench.report.folder import _locked, _release, make_report
+from acomodel.workbench.report.workers import Job, Wanted, made
 
 HOSTILE = '=HYPERLINK("http://x","y")<script>alert(1)</script>'
 
@@ -56,7 +62,7 @@ def test_ranked_by_payment(batch):
     table = batch.exhibit().table
     held = [json.loads((path / "results.json").read_text(encoding="utf-8")) for path in batch.reports]
     paid = [results["results"]["settlement"]["payment"] for results in held]
-    assert table["Payment"].tolist() == paid == sorted(paid, reverse=True)
+    assert table["Payment as stated"].tolist() == paid == sorted(paid, reverse=True)
     outlook = run(batch.folder.parent / "hackensack-2014.toml").outlook
     assert table.loc["hackensack-2014", "Paid by luck alone"] == outlook.payments().chance_earned
     page = (batch.folder / "ranking.html").read_text(encoding="utf-8")
@@ -68,7 +74,7 @@ def test_ranked_by_payment(batch):
     with (batch.folder / "ranking.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["Scenario"] == f"'{HOSTILE}"
-    assert float(rows[1]["Payment"]) == paid[1]
+    assert float(rows[1]["Payment as stated"]) == paid[1]
 
 
 def test_variants_as_reports(tmp_path):
@@ -78,7 +84,7 @@ def test_variants_as_reports(tmp_path):
     assert [path.name for path in found.reports] == ["hackensack-2014-2", "hackensack-2014-1"]
     assert "years.1.quality_score" in found.faults["hackensack-2014-3"]
     held = sweep(base, {"years.1.quality_score": [1.0, 0.5]})["payment"].tolist()
-    assert found.exhibit().table["Payment"].tolist() == held
+    assert found.exhibit().table["Payment as stated"].tolist() == held
     again = load_scenario(found.reports[0] / "scenario.toml")
     assert again.title.endswith("years.1.quality_score = 1.0")
     assert again.basis["years.1.quality_score"] == "varied, one report for each value"
@@ -133,3 +139,65 @@ def test_a_batch_at_fault_ends_with_one(tmp_path):
     assert done.exit_code == 1
     assert "ranking.html" in done.stdout
     assert done.stderr.strip().splitlines()[-1].startswith(f"acomodel: {bad}: ")
+
+
+def stub(tmp_path, monkeypatch, code):
+    """A worker of one's own in place of the one that makes reports."""
+    path = tmp_path / "stub.py"
+    path.write_text("import json, os, sys, time\n" + code, encoding="utf-8")
+    monkeypatch.setattr("acomodel.workbench.report.workers.WORKER", (str(path),))
+    scenario = load_scenario(SCENARIOS / "hackensack-2014.toml")
+    return [Job(change(scenario, {"name": name}), tmp_path / "out" / name) for name in ("a", "b", "c")]
+
+
+def test_an_answer_that_is_none_is_a_fault(tmp_path, monkeypatch):
+    work = stub(tmp_path, monkeypatch, "for line in sys.stdin: print('{\"repo', flush=True)")
+    faults = made(work, Wanted.of(None, None), 2, False)
+    assert all("JSONDecodeError" in fault for fault in faults)
+
+
+def test_the_cause_of_an_end_is_that_of_the_job(tmp_path, monkeypatch):
+    code = """for line in sys.stdin:
+    job = json.loads(line)
+    if job["out"].endswith("a"):
+        print("ValueError: of the first", file=sys.stderr, flush=True)
+        print(json.dumps({"fault": "first"}), flush=True)
+    else:
+        os._exit(9)
+"""
+    faults = made(stub(tmp_path, monkeypatch, code), Wanted.of(None, None), 1, False)
+    assert faults[0] == "first"
+    assert all(fault.endswith("ended (9).") for fault in faults[1:])
+
+
+def test_an_interrupted_batch_starts_nothing_more(tmp_path, monkeypatch):
+    code = "for line in sys.stdin:\n    open(json.loads(line)['out'].replace('/', '_')[-1], 'w')\n    time.sleep(60)"
+    monkeypatch.chdir(tmp_path)
+    work = stub(tmp_path, monkeypatch, code)
+    timer = threading.Timer(1.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        made(work, Wanted.of(None, None), 2, False)
+    time.sleep(1.0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "stub.py"]
+
+
+def test_two_runs_of_one_report(tmp_path):
+    with pytest.raises(InputError, match="another run is making this report"), lock_held(tmp_path / "r"):
+        make_report(load_scenario(SCENARIOS / "hackensack-2014.toml"), tmp_path / "r", chapters=[])
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    make_report(load_scenario(SCENARIOS / "hackensack-2014.toml"), tmp_path / "link", chapters=[])
+    assert (tmp_path / "real" / "results.json").exists() and (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+    with pytest.raises(InputError, match="no chapter 'trend'; it has proposal, settlement"):
+        make_report(load_scenario(SCENARIOS / "hackensack-2014.toml"), tmp_path / "real", chapters=["3-trend"])
+
+
+@contextmanager
+def lock_held(target):
+    lock = _locked(target)
+    try:
+        yield
+    finally:
+        _release(lock, target)

@@ -58,7 +58,7 @@ def of(run, noise=None, **changes):
     if noise is not None:
         wanted = replace(outlook.scenario.outlook, baseline_members=noise.baseline_members, shock_sd=noise.shock_sd)
         outlook = replace(outlook, scenario=replace(outlook.scenario, outlook=wanted))
-    return SimpleNamespace(outlook=outlook, scenario=outlook.scenario)
+    return SimpleNamespace(outlook=outlook, scenario=outlook.scenario, tables=run.tables)
 
 
 def drawn(name, run, size=(7.6, 3.7)):

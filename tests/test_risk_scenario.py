@@ -250,11 +250,26 @@ def test_without_claims_there_is_nothing_to_show():
 
 
 def test_what_ifs_are_the_runs_they_name(small):
-    table = exhibits.risk.what_ifs(small).to_frame()
+    report = dataclasses.replace(small.scenario.report, show_small_cells=True)
+    open_run = dataclasses.replace(small, scenario=dataclasses.replace(small.scenario, report=report))
+    table = exhibits.risk.what_ifs(open_run).to_frame()
     assert table.loc["As in this scenario", "Payment"] == small.headline()["payment"]
     assert table.loc["Cap on the risk ratio off", "Payment"] == payment(small, {"risk.cap": None})
     changes = {"large_claims.threshold": 150_000.0}
     assert table.loc["Large claims truncated at $150,000", "Payment"] == payment(small, changes)
+
+
+def test_what_ifs_do_not_tell_of_few_claimants(small):
+    """Benchmarks at two thresholds with 1 to 10 claimants between, or above the scenario's own, tell what one costs."""
+    shown = exhibits.risk.what_ifs(small).to_frame().index
+    claims, own = small.tables.claims, threshold(small.scenario, small.tables, small.budget.base_year)
+    told = [float(words.rpartition("$")[2].replace(",", "")) for words in shown if "truncated at" in words]
+    for year in claims.actuals.index:
+        allowed = claims.claimants(year).allowed
+        counts = [int((allowed > amount).sum()) for amount in (*told, own)]
+        assert not [1 for a in counts for b in counts if 0 < abs(a - b) <= 10]
+        if 0 < int((allowed > own).sum()) <= 10:
+            assert "Large claims not truncated" not in shown
 
 
 def test_members_of_the_highest_cost_are_shown_only_where_small_cells_may_be(small):

@@ -66,8 +66,6 @@ def explore(scenario: Path | None, port: int, no_browser: bool) -> None:
         options = [f"--port={port}", "--Voila.ip=127.0.0.1", "--VoilaConfiguration.template=acomodel"]
         options += ["--VoilaConfiguration.theme=light", "--VoilaConfiguration.strip_sources=True"]
         options += ["--no-browser"] if no_browser else []
-        if no_browser:
-            click.echo(f"http://127.0.0.1:{port}/", err=True)
         status = _served(["voila", str(Path(made) / "explorer.ipynb"), *options], "JUPYTER_PATH")
     sys.exit(status)
 

@@ -31,6 +31,7 @@ def propose(
     scenarios: tuple[Path, ...], out: Path | None, changes: tuple[str, ...], chapters: str | None, jobs: int | None
 ) -> None:
     """Make the report folder of a scenario; of many side by side, with a page that ranks them."""
+    from acomodel.exhibit import show
     from acomodel.workbench.report.batch import propose as make
     from acomodel.workbench.report.batch import propose_all
 
@@ -41,6 +42,8 @@ def propose(
         _ranked(propose_all(scenarios, out or "reports", chapters=wanted, jobs=jobs))
         return
     folder = make(scenarios[0], out, changes=_changes(changes), chapters=wanted)
+    paid = json.loads((folder / "results.json").read_text(encoding="utf-8"))["results"]["settlement"]
+    click.echo(f"{paid['label']}: payment to the ACO {show(paid['payment'], '$')}")
     click.echo(f"{folder / 'index.html'}")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from acomodel.budget.mssp.record import Record
 from acomodel.contract.mssp import ProgramTerms, rules_used
 from acomodel.exhibit import Assumption, Basis
-from acomodel.privacy import FEW, SMALL
+from acomodel.privacy import FEW, SMALL_CELL
 from acomodel.workbench.budget import Budget
 from acomodel.workbench.scenario import Scenario, settings
 from acomodel.workbench.tables import Tables
@@ -158,8 +159,18 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
 
 def rows_in_words(scenario: Scenario, table: str, rows: int) -> str:
     """Rows of a table; of a list of claimants, a member each, 1 to 10 are not counted out."""
-    few = table == "large_claims" and 0 < rows <= SMALL and not scenario.report.show_small_cells
-    return FEW if few else f"{rows:,}"
+    return FEW if _few(scenario, table, rows) else f"{rows:,}"
+
+
+def fingerprint_shown(scenario: Scenario, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Fingerprint of a table as it may be printed: of 1 to 10 claimants neither their number nor their sum."""
+    if not _few(scenario, str(found["table"]), int(found["rows"])):
+        return dict(found)
+    return {**found, "rows": FEW, "sums": {}}
+
+
+def _few(scenario: Scenario, table: str, rows: int) -> bool:
+    return table == "large_claims" and 0 < rows <= SMALL_CELL and not scenario.report.show_small_cells
 
 
 _AGREED = (

@@ -117,7 +117,7 @@ class Mixture:
                 given["monthly"] = claims.before(until)
             elif "claims" in names and "monthly" not in names:
                 given["monthly"] = new.monthly
-            made = dataclasses.replace(old, files=files, **given, _fits={}, _kept={})
+            made = dataclasses.replace(old, files=files, **given, _fits={}, _kept={}, _prints={}, _whole=None)
             self._tables[key] = made if given else old
         return self._tables[key]
 

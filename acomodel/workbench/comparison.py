@@ -13,11 +13,12 @@ import pandas as pd
 
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError, nearest
+from acomodel.workbench.assumptions import fingerprint_shown
 from acomodel.workbench.changes import Change, Mixture, changes_of, tables_that_differ
 from acomodel.workbench.exhibits.settings import field_of
 from acomodel.workbench.figures import figures_of, headline_value
 from acomodel.workbench.model import Run
-from acomodel.workbench.naming import printable
+from acomodel.workbench.naming import PARTS, printable
 from acomodel.workbench.scenario import settings
 from acomodel.workbench.splitting import Worth, along, chain_steps, merged, shapley
 from acomodel.workbench.tables import TABLE_SETTINGS
@@ -222,6 +223,10 @@ def compare(before: Run, after: Run, *, by: Order = "chain") -> Bridge:
         taken = [differences[at] for at in step]
         level += cents
         label = ", ".join(one.words for one in taken)
+        if len(taken) > 3:
+            parts = list(dict.fromkeys(PARTS.get(one.part, one.part) for one in taken))
+            reach = f"{parts[0]} to {parts[-1].lower()}" if parts[1:] else parts[0]
+            label = f"{reach}, {len(taken)} settings"
         keys = [key for one in taken for key in one.keys]
         of_key |= dict.fromkeys(keys, label)
         was, became = ("; ".join(t for t in said) for said in zip(*((o.before, o.after) for o in taken), strict=True))
@@ -307,7 +312,7 @@ def _print(run: Run, name: str) -> dict[str, Any]:
     """Rows and sums of a table."""
     found = run.tables.claims.fingerprint() if name == "claims" and run.tables.claims is not None else None
     if found is None and name != "claims" and getattr(run.tables, name) is not None:
-        found = run.tables.fingerprint(name)
+        found = fingerprint_shown(run.scenario, run.tables.fingerprint(name))
     if found is None:
         return {}
     sums: Any = found["sums"]

@@ -24,7 +24,7 @@ from acomodel.exhibit import Assumption, Exhibit, Shown
 from acomodel.outlook.sensitivity.one_way import BreakEven, OneWay, one_way, two_way
 from acomodel.outlook.sensitivity.sobol import Shapley, Sobol
 from acomodel.workbench.adjustments import without_large_claims
-from acomodel.workbench.assumptions import assumptions_of
+from acomodel.workbench.assumptions import assumptions_of, fingerprint_shown
 from acomodel.workbench.budget import Budget
 from acomodel.workbench.chain import break_even_of, movable, outcome, sobol_of
 from acomodel.workbench.figures import faults_named, figures_of, headline_value
@@ -245,7 +245,7 @@ class Run(Shown):
             "python": ".".join(map(str, sys.version_info[:3])),
             "packages": packages,
             "data": ([] if self.tables.claims is None else [self.tables.claims.fingerprint()])
-            + [self.tables.fingerprint(name) for name in self.tables.given()],
+            + [fingerprint_shown(self.scenario, self.tables.fingerprint(name)) for name in self.tables.given()],
         }
 
     def exhibit(self) -> Exhibit:

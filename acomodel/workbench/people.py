@@ -10,8 +10,9 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.demographics import age_sex_cells
-from acomodel.exhibit import SMALL_CELL, inert
+from acomodel.exhibit import inert
 from acomodel.inputs import InputError
+from acomodel.privacy import SMALL_CELL
 
 DEMOGRAPHIC = ("demographics-missing",)
 """Findings that concern every measure of risk; the others concern scores by diagnoses."""

@@ -21,8 +21,8 @@ from acomodel.claims.incurred import ContractScope
 from acomodel.claims.members import diagnosed, member_years
 from acomodel.claims.population import Population
 from acomodel.claims.tables import Dataset
-from acomodel.exhibit import SMALL_CELL
 from acomodel.inputs import InputError
+from acomodel.privacy import SMALL_CELL
 from acomodel.rates import MONTHS
 from acomodel.workbench.people import DEMOGRAPHIC, EVERYBODY, People
 

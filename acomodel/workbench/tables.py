@@ -63,16 +63,6 @@ class Tables:
             self._fits[key] = fit_trend(part, rule, measure=measure)
         return self._fits[key]
 
-    def with_part(self, part: str, other: Tables) -> Tables:
-        """These tables with those of one part of the scenario taken from another set."""
-        parts = {"experience": ["experience", "monthly"], "claims": ["claims", "monthly"], "risk": ["demographics"]}
-        parts |= {"historical": ["base_years", "type_growth"], "outlook": ["costs"]}
-        names = [name for name in parts.get(part, [part]) if name in (*_KEYS, "costs", "claims")]
-        taken = {name: getattr(other, name) for name in names}
-        files = {k: v for k, v in self.files.items() if k not in taken}
-        files |= {k: v for k, v in other.files.items() if k in taken}
-        return replace(self, files=files, **taken, _fits={}, _kept={}, _prints={}, _whole=None) if taken else self
-
     def keeping(self, shares: Mapping[int, float]) -> Tables:
         """
         These tables with each year's monthly claims cut to a share of them, made once for the same shares.

@@ -37,10 +37,12 @@ def new_scenario(name: str, template: str, folder: Path) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(f"'{name}': a name of letters, digits, dot, dash and underscore is wanted.")
-    source = Path(template) if template.endswith(".toml") else folder / f"{template}.toml"
+    places = [folder, Path(__file__).parents[2] / "scenarios"]
+    named = [Path(template)] if template.endswith(".toml") else [place / f"{template}.toml" for place in places]
+    source = next((path for path in named if path.is_file()), named[0])
     if not source.is_file():
-        known = sorted(path.stem for path in folder.glob("*.toml"))
-        raise InputError(f"{source}: no such template; {folder} holds {', '.join(known)}.{nearest(template, known)}")
+        known = sorted({path.stem for place in places for path in place.glob("*.toml")})
+        raise InputError(f"{source}: no such template; known are {', '.join(known)}.{nearest(template, known)}")
     target, tables = folder / f"{name}.toml", folder / name
     for path in (target, tables):
         if path.exists():
@@ -52,8 +54,9 @@ def new_scenario(name: str, template: str, folder: Path) -> Path:
     head, basis, sources = text.partition("[basis]")
     text = head + basis + re.sub(r'(?m)^("[^"]+"\s*=\s*)".*"', r'\1""', sources)
     for file in table_files(scenario).values():
-        tables.mkdir(exist_ok=True)
+        tables.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(scenario.folder / file, tables / Path(file).name)
         text = text.replace(f'"{file}"', f'"{name}/{Path(file).name}"')
+    folder.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target

@@ -437,7 +437,11 @@ NAMES = ["toolkit-2010", "commercial-two-sided", "hackensack-2014", "mssp-histor
 @pytest.fixture(scope="module", params=NAMES)
 def made(request):
     scenario = load_scenario(SCENARIOS / f"{request.param}.toml")
-    return run(scenario if scenario.claims is None else change(scenario, {"claims.synthetic.members": 3000}))
+    return run(
+        scenario
+        if scenario.claims is None
+        else change(scenario, {"claims.synthetic.members": 2000, "claims.compare": False})
+    )
 
 
 @pytest.fixture(scope="module")

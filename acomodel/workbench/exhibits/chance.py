@@ -18,6 +18,7 @@ from acomodel.outlook.luck.savings import SavingsDistribution
 from acomodel.outlook.luck.thresholds import chance_by_size as chances_of_sizes
 from acomodel.outlook.luck.thresholds import error_rates, msr_confidence
 from acomodel.outlook.years.variance import VarianceSplit, variance_by_cause
+from acomodel.workbench.exhibits.large_claims import amounts_shown
 from acomodel.workbench.model import Run
 from acomodel.workbench.outlook import Outlook
 
@@ -211,6 +212,7 @@ def truncation(run: Run) -> Exhibit | None:
         return None
     largest = max(float(s.costs[s.weights > 0].max()) for s in outlook.costs.strata)
     amounts = [a for a in AMOUNTS if a < largest * (1 - 1e-9)][-5:]
+    amounts = amounts_shown(run, amounts) if amounts else []
     if not amounts:
         return None
     limit = outlook.limits[0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from acomodel.exhibit import SMALL_CELL, Exhibit, Note, show
+from acomodel.exhibit import Exhibit, Note, show
 from acomodel.inputs import dictionary
+from acomodel.privacy import SMALL_CELL
 from acomodel.workbench.comparison import Bridge
 from acomodel.workbench.exhibits.settings import field_of
 from acomodel.workbench.naming import name_of, value_in_words

@@ -31,16 +31,22 @@ def summary(run: Run) -> Note:
     claims = run.tables.claims
     if claims is not None and claims.is_forecast(year.performance_year):
         said = f"On the claims so far, {said[0].lower()}{said[1:]}"
+    two_sided = run.terms[scenario.headline()].two_sided
+    besides = f", loss threshold {head['mlr']:.2%}." if two_sided else "; no downside risk."
+    apart = float(head["capitation"])
+    bench, spent = head["benchmark"] - apart, head["actual"] - float(head["capitated_actual"])
     points = [
-        f"Benchmark {_dollars(head['benchmark'])}; spending {_dollars(head['actual'])}, which is "
-        f"{_dollars(abs(head['savings']))} or {abs(head['savings_rate']):.2%} {word} it.",
-        f"Savings threshold {head['msr']:.2%} of benchmark"
-        + (
-            f", loss threshold {head['mlr']:.2%}."
-            if run.terms[scenario.headline()].two_sided
-            else "; no downside risk."
-        ),
+        f"{'Outside capitation: benchmark' if apart else 'Benchmark'} {_dollars(bench)}; spending {_dollars(spent)}, "
+        f"which is {_dollars(abs(head['savings']))} or {abs(head['savings_rate']):.2%} {word} it.",
+        f"Savings threshold {head['msr']:.2%} of benchmark{besides}",
     ]
+    if apart:
+        points.insert(
+            1,
+            f"Capitation: {_dollars(apart)} for services that cost {_dollars(head['capitated_actual'])}; the ACO "
+            f"{'keeps' if head['capitation_result'] >= 0 else 'bears'} {_dollars(abs(head['capitation_result']))}.",
+        )
+        points[2] = points[2].replace("; no downside risk.", "; no downside risk outside capitation.")
     kind = scenario.terms
     if isinstance(kind, ProgramTerms) and (beyond := Rules(kind.program, year.performance_year).beyond()):
         points.append(f"Rules of the programme: {beyond}.")

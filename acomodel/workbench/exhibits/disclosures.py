@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from acomodel.exhibit import Assumption, Exhibit, Note, show
-from acomodel.workbench.assumptions import rows_in_words
 from acomodel.workbench.model import Run
 
 
@@ -43,7 +42,7 @@ def data_relied_on(run: Run) -> Exhibit | Note:
     rows = [
         (
             p["table"],
-            rows_in_words(run.scenario, p["table"], p["rows"]),
+            p["rows"],
             ", ".join(f"{k} {v:,.0f}" for k, v in p["sums"].items()),
             p["sha256"][:16],
         )

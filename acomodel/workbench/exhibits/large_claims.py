@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.reinsurance import ThresholdTradeoff, reinsurance_pmpm, threshold_tradeoff
-from acomodel.exhibit import SMALL_CELL, Exhibit, Note
-from acomodel.privacy import printed, suppressed
+from acomodel.exhibit import Exhibit, Note
+from acomodel.privacy import SMALL_CELL, printed, suppressed
 from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import listed_claims, threshold
 from acomodel.workbench.exhibits.contract import threshold_words
@@ -74,7 +76,7 @@ def tradeoff_of(run: Run) -> ThresholdTradeoff | None:
     listed = _baseline(run)
     if listed is None:
         return None
-    ladder = _ladder(run, listed)
+    ladder = ladder_of(run, listed)
     own = listed.members
     sizes = sorted({own, 5_000, 20_000})
     prorate = run.scenario.large_claims is not None and run.scenario.large_claims.prorated
@@ -93,20 +95,40 @@ def reinsurance(run: Run) -> Exhibit | None:
     if listed is None:
         return None
     load = run.scenario.large_claims.reinsurance_load if run.scenario.large_claims is not None else 0.2
-    ladder = _ladder(run, listed)
+    ladder = ladder_of(run, listed)
     if not ladder:
         return None
     return reinsurance_pmpm(listed, ladder, load=load).exhibit(small_cells=run.scenario.report.show_small_cells)
 
 
-def _ladder(run: Run, listed: Claimants) -> list[float]:
+def amounts_shown(run: Run, amounts: Sequence[float]) -> list[float]:
+    """
+    Amounts whose truncation may be shown for every year of the claims, zero standing for none at all.
+
+    None at all may be, where no year has 1 to 10 claimants above the scenario's own threshold.
+    """
+    claims = run.tables.claims
+    if claims is None or run.scenario.report.show_small_cells:
+        return list(amounts)
+    kept = [amount for amount in amounts if amount]
+    whole = 0 in amounts
+    for year in claims.actuals.index:
+        listed = claims.claimants(year)
+        kept = ladder_of(run, listed, kept) if kept else []
+        if run.scenario.large_claims is not None and run.budget is not None:
+            own = threshold(run.scenario, run.tables, run.budget.base_year)
+            whole = whole and not 0 < _above(listed, own, prorate=False) <= SMALL_CELL
+    return kept + [0.0] * whole
+
+
+def ladder_of(run: Run, listed: Claimants, amounts: Sequence[float] = ()) -> list[float]:
     """
     Thresholds that can be shown: those the claims tell, with more than ten claimants above and between any two.
 
     Of fewer, dollars at two thresholds would tell what one member costs. Claimants are counted above the whole of a
     threshold and, where the scenario prorates it, above their part of it; those above the scenario's own are known.
     """
-    wanted = [d for d in LADDER if d >= listed.floor]
+    wanted = [d for d in amounts or LADDER if d >= listed.floor]
     if run.scenario.report.show_small_cells:
         return wanted
     prorated = run.scenario.large_claims is not None and run.scenario.large_claims.prorated

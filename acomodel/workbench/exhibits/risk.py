@@ -9,11 +9,12 @@ import pandas as pd
 
 from acomodel.budget.demographics import age_sex_cells, age_sex_set
 from acomodel.budget.factor_sets import cell_label
-from acomodel.exhibit import SMALL_CELL, Exhibit, Note, show
+from acomodel.exhibit import Exhibit, Note, show
 from acomodel.inputs import InputError
-from acomodel.privacy import printed, suppressed, why
+from acomodel.privacy import SMALL_CELL, printed, suppressed, why
 from acomodel.workbench.adjustments import applied_ratio, listed_claims, measured_ratio, threshold
 from acomodel.workbench.exhibits import record
+from acomodel.workbench.exhibits.large_claims import amounts_shown
 from acomodel.workbench.figures import figures_of, headline_value
 from acomodel.workbench.model import Run
 from acomodel.workbench.people import DEMOGRAPHIC, EVERYBODY, People
@@ -52,6 +53,8 @@ def change_in_risk(run: Run) -> Exhibit | Note:
             "Ratio as measured": measured,
         }
         note = f"Measure: {risk.measure}."
+        if printed and measured != risk.current / risk.base:
+            note += " The ratio is that of the averages as printed in the source, with two decimals."
     for words, limit in (("Floor", wanted.floor), ("Cap", wanted.cap)):
         if limit is not None:
             rows[f"{words} of the ratio"] = 1 + limit
@@ -330,11 +333,13 @@ def what_ifs(run: Run) -> Exhibit | None:
     if large is not None and claims is not None:
         now = threshold(run.scenario, run.tables, run.budget.base_year)
         floor = max(claims.claimants(y).floor for y in claims.actuals.index)
-        for amount in (100_000.0, 150_000.0, 250_000.0, 500_000.0):
+        amounts = amounts_shown(run, (100_000.0, 150_000.0, 250_000.0, 500_000.0, 0.0))
+        for amount in amounts:
             if amount != now and amount >= floor:
                 changed = {"large_claims.threshold": amount, "large_claims.percentile": None}
                 rows[f"Large claims truncated at {show(amount, '$')}"] = changed
-        rows["Large claims not truncated"] = {"large_claims": None}
+        if 0.0 in amounts:
+            rows["Large claims not truncated"] = {"large_claims": None}
     found = {}
     for words, changes in rows.items():
         try:

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from acomodel.exhibit import SMALL_CELL, show
+from acomodel.exhibit import show
+from acomodel.privacy import SMALL_CELL
 from acomodel.workbench.adjustments import threshold
 from acomodel.workbench.exhibits.large_claims import tradeoff_of
 from acomodel.workbench.exhibits.risk import cells_hidden, people_of_run, relative_risk

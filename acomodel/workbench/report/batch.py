@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
+from acomodel.workbench.model import run
 from acomodel.workbench.report.folder import check_replaceable
-from acomodel.workbench.report.ranking import ranking_exhibit, write_ranking
+from acomodel.workbench.report.ranking import Varied, ranking_exhibit, write_ranking
 from acomodel.workbench.report.workers import Job, Wanted, made
 from acomodel.workbench.scenario import Scenario, change, load_scenario
 from acomodel.workbench.variants import variants
@@ -30,15 +31,18 @@ class Batch(Shown):
         Report folders that were made, the largest payment first.
     faults : dict of str to str
         Reports that could not be made, and why.
+    varied : mapping of str to mapping
+        Settings in which the reports differ, by report; empty for scenarios of their own.
     """
 
     folder: Path
     reports: tuple[Path, ...]
     faults: dict[str, str]
+    varied: Varied = field(default_factory=dict)
 
     def exhibit(self) -> Exhibit:
         """The reports ranked by payment."""
-        return ranking_exhibit(self.reports)
+        return ranking_exhibit(self.reports, self.varied)
 
 
 def propose(
@@ -84,12 +88,19 @@ def propose(
     if settings:
         settings["basis"] = {**loaded.basis, **dict.fromkeys(settings, "changed for this report")}
         loaded = change(loaded, settings)
-    job = Job(loaded, Path(out) if out is not None else Path("reports") / loaded.name)
+    job = Job(loaded, _named(Path(out)) if out is not None else Path("reports") / loaded.name)
     check_replaceable(job.out)
+    if loaded.claims is None:
+        run(loaded)  # a fault is told at once, before a process is started
     found = made([job], Wanted.of(chapters, notebooks), 1, show_progress)
     if fault := found[0]:
         raise InputError(fault)
     return job.out
+
+
+def _named(out: Path) -> Path:
+    """A folder as it was given; by its name where that is a dot."""
+    return out if out.name else out.resolve()
 
 
 def propose_all(
@@ -137,8 +148,11 @@ def propose_all(
         except InputError as error:
             faults[str(path)] = str(error)
             continue
-        if loaded.name in work:
-            other = work[loaded.name].scenario.path
+        if loaded.name in ("ranking.html", "ranking.csv"):
+            faults[str(path)] = f"{path}: name: '{loaded.name}' is that of a file of the batch; another is wanted."
+            continue
+        if twin := next((name for name in work if name.casefold() == loaded.name.casefold()), ""):
+            other = work[twin].scenario.path
             raise InputError(f"{path}: its name '{loaded.name}' is also that of {other}; two are wanted.")
         work[loaded.name] = Job(loaded, folder / loaded.name)
     return _batch(folder, work, faults, Wanted.of(chapters, notebooks), jobs, show_progress)
@@ -179,6 +193,7 @@ def propose_sweep(
     """
     folder, faults = Path(out), dict[str, str]()
     work: dict[str, Job] = {}
+    varied: dict[str, Mapping[str, Any]] = {}
     for number, (setting, found) in enumerate(variants(scenario, values), start=1):
         name = f"{scenario.name}-{number}"
         if isinstance(found, InputError):
@@ -187,10 +202,11 @@ def propose_sweep(
         said = ", ".join(f"{key} = {value}" for key, value in setting.items())
         named = {"name": name, "title": f"{scenario.title} · {said}"}
         basis = {**scenario.basis, **dict.fromkeys(setting, "varied, one report for each value")}
+        varied[name] = setting
         work[name] = Job(change(found, {**named, "basis": basis}), folder / name)
     if not work:
         raise InputError(next(iter(faults.values())))
-    return _batch(folder, work, faults, Wanted.of(chapters, notebooks), jobs, show_progress)
+    return _batch(folder, work, faults, Wanted.of(chapters, notebooks), jobs, show_progress, varied)
 
 
 def _batch(
@@ -200,6 +216,7 @@ def _batch(
     wanted: Wanted,
     jobs: int | None,
     show_progress: bool,
+    varied: Varied | None = None,
 ) -> Batch:
     """Make the reports of a batch, then its page, which stands only while all of them do."""
     for job in work.values():
@@ -209,5 +226,5 @@ def _batch(
     found = made(list(work.values()), wanted, jobs or os.cpu_count() or 1, show_progress)
     faults |= {name: fault for name, fault in zip(work, found, strict=True) if fault}
     stand = [job.out for job, fault in zip(work.values(), found, strict=True) if not fault]
-    ranked = write_ranking(folder, stand, faults) if stand else ()
-    return Batch(folder, tuple(ranked), faults)
+    ranked = write_ranking(folder, stand, faults, varied) if stand else ()
+    return Batch(folder, tuple(ranked), faults, varied or {})

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from acomodel.exhibit import inert
 from acomodel.inputs import InputError, nearest
@@ -68,13 +69,17 @@ def make_report(
     from acomodel.workbench.report.pdf import write_pdf
     from acomodel.workbench.report.workbook import write_workbook
 
+    target = target.resolve()
     _bring_back(target)
     source = notebooks_folder(notebooks)
     check_replaceable(target)
-    stage = stage_of(target)
-    shutil.rmtree(stage, ignore_errors=True)
     given = run(scenario)
     possible = chapters_of(given)
+    for name in chapters or ():
+        if name not in possible:
+            held = ", ".join(page_name(other).removesuffix(".html") for other in possible)
+            lacking = page_name(name).removesuffix(".html")
+            raise InputError(f"{scenario.path}: this scenario has no chapter '{lacking}'; it has {held}.")
     wanted = {name: words for name, words in possible.items() if chapters is None or name in chapters}
     steps = ["figures", *(f"notebook {name}" for name in wanted), "workbook", "PDF", "pages"]
     if PROPOSAL not in wanted:
@@ -86,6 +91,9 @@ def make_report(
         if tell is not None:
             tell(step=step, done=done, of=len(steps))
 
+    stage, lock = stage_of(target), _locked(target)
+    if lock is None:
+        raise InputError(f"{target}: another run is making this report; wait for it, or name another folder.")
     try:
         _made_empty(stage)
         begin()
@@ -112,19 +120,61 @@ def make_report(
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
         raise
+    finally:
+        _release(lock, target)
     return target
 
 
 def _made_empty(stage: Path) -> None:
+    """Make the stage, in place of one that a killed run left."""
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+
+
+def _lock_of(target: Path) -> Path:
+    return target.resolve().with_name(f".{target.resolve().name}.lock")
+
+
+def _locked(target: Path) -> IO[str] | None:
+    """A file beside the report, locked until it is closed or its process ends; None where another run holds it."""
     try:
-        stage.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = _lock_of(target).open("a", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{stage.parent}: this folder cannot be made ({error.strerror}).") from None
+        raise InputError(f"{target.parent}: this folder cannot be made ({error.strerror}).") from None
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def _release(lock: IO[str], target: Path) -> None:
+    if sys.platform != "win32":  # there an open file cannot be removed
+        _lock_of(target).unlink(missing_ok=True)
+    lock.close()
+    if sys.platform == "win32":
+        _lock_of(target).unlink(missing_ok=True)
+
+
+def clear_stage(target: Path) -> None:
+    """Remove what a killed run left of a report, unless another run is making it."""
+    if (stage_of(target).exists() or _lock_of(target).exists()) and (lock := _locked(target)) is not None:
+        shutil.rmtree(stage_of(target), ignore_errors=True)
+        _release(lock, target)
 
 
 def stage_of(target: Path) -> Path:
     """Folder beside the report in which it is made."""
-    return target.with_name(f".{target.name}.partial")
+    return target.resolve().with_name(f".{target.resolve().name}.partial")
 
 
 def known_chapters(names: Sequence[str] | None) -> list[str] | None:
@@ -145,6 +195,11 @@ def known_chapters(names: Sequence[str] | None) -> list[str] | None:
 
 def check_replaceable(target: Path) -> None:
     """Refuse a folder that is not a report of ours, or holds more than one: the new report replaces it whole."""
+    if not target.name:
+        raise InputError(f"{target}: a folder with a name is wanted.")
+    above = next((folder for folder in target.absolute().parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise InputError(f"{target}: cannot be made, for {above} is a file.")
     if not target.exists():
         return
     if not target.is_dir():
@@ -166,7 +221,7 @@ def check_replaceable(target: Path) -> None:
 
 def _before(target: Path) -> Path:
     """Where an earlier report waits while the new one takes its place."""
-    return target.with_name(f".{target.name}.before")
+    return target.resolve().with_name(f".{target.resolve().name}.before")
 
 
 def _bring_back(target: Path) -> None:
@@ -178,6 +233,8 @@ def _bring_back(target: Path) -> None:
 def _put_in_place(stage: Path, target: Path) -> None:
     """Exchange a finished stage for the report folder; the earlier one goes only when the new one stands."""
     before = _before(target)
+    if before.is_symlink():
+        before.unlink()
     shutil.rmtree(before, ignore_errors=True)
     if target.exists():
         target.replace(before)

@@ -30,7 +30,7 @@ def font_folder() -> Path:
 @cache
 def _advances(bold: bool) -> dict[int, float]:
     """Width of each letter that the sans serif has. [em]"""
-    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+    from fontTools.ttLib import TTFont
 
     with TTFont(font_folder() / f"DejaVuSans{'-Bold' * bold}.ttf", lazy=True) as face:
         em, widths = face["head"].unitsPerEm, face["hmtx"].metrics

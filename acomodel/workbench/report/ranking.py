@@ -13,24 +13,29 @@ from typing import Any
 import pandas as pd
 
 from acomodel.exhibit import Exhibit, inert
+from acomodel.workbench.naming import printable
 
 _COLUMNS = {
-    "Payment": "$",
+    "Payment as stated": "$",
     "Benchmark": "$",
     "Savings rate": "%.",
     "Threshold": "%.",
     "Paid by luck alone": "%",
-    "Expected payment": "$",
+    "Expected, all years": "$",
     "Worst twentieth": "$",
 }
 _NOTE = (
-    "Payment, benchmark, savings rate and threshold of the year each report leads with. Paid by luck alone: chance "
-    "that an ACO that saves nothing is paid. Expected payment and worst twentieth: all simulated years of a report "
-    "together, with the uncertainties of its scenario."
+    "Payment, benchmark, savings rate and threshold of the year each report leads with, at its stated spending. Paid "
+    "by luck alone: chance that an ACO that saves nothing is paid. Expected and worst twentieth: all simulated years "
+    "of a report together, whose savings are those its outlook expects and not those of the stated year."
 )
 
 
-def ranking_exhibit(reports: Sequence[Path]) -> Exhibit:
+Varied = Mapping[str, Mapping[str, Any]]
+"""Settings in which the reports differ: by report, by dotted key."""
+
+
+def ranking_exhibit(reports: Sequence[Path], varied: Varied | None = None) -> Exhibit:
     """
     Reports ranked by the payment to the ACO, the largest first.
 
@@ -38,6 +43,8 @@ def ranking_exhibit(reports: Sequence[Path]) -> Exhibit:
     ----------
     reports : sequence of Path
         Report folders.
+    varied : mapping of str to mapping, optional
+        Settings in which the reports differ, a column each.
 
     Returns
     -------
@@ -46,8 +53,10 @@ def ranking_exhibit(reports: Sequence[Path]) -> Exhibit:
         alone [share], expected payment and mean of its worst twentieth over the simulated years [$].
     """
     rows = {path.name: _figures(path) for path in reports}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["Scenario", *_COLUMNS])
-    table = table.sort_values("Payment", ascending=False, kind="stable").rename_axis("Report")
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=[*_COLUMNS, "Scenario"])
+    if varied:
+        table = pd.DataFrame.from_dict({name: dict(varied[name]) for name in table.index}, orient="index").join(table)
+    table = table.sort_values("Payment as stated", ascending=False, kind="stable").rename_axis("Report")
     table = table.dropna(axis=1, how="all")
     return Exhibit("Reports by payment to the ACO", table, _COLUMNS, _NOTE)
 
@@ -56,14 +65,19 @@ def _figures(report: Path) -> list[Any]:
     """One report's row."""
     held = json.loads((report / "results.json").read_text(encoding="utf-8"))
     year, look = held["results"]["settlement"], held["results"]["outlook"]
-    row = [held["scenario"]["title"], year["payment"], year["benchmark"], year["savings_rate"], year["msr"]]
+    row, title = (
+        [year["payment"], year["benchmark"], year["savings_rate"], year["msr"]],
+        printable(held["scenario"]["title"]),
+    )
     if look is None:
-        return [*row, None, None, None]
+        return [*row, None, None, None, title]
     whole = next(part for part in look["simulated"] if part["year"] == "All years")
-    return [*row, look["payments"]["luck"]["chance_earned"], whole["expected"], whole["worst"]]
+    return [*row, look["payments"]["luck"]["chance_earned"], whole["expected"], whole["worst"], title]
 
 
-def write_ranking(folder: Path, reports: Sequence[Path], faults: Mapping[str, str]) -> list[Path]:
+def write_ranking(
+    folder: Path, reports: Sequence[Path], faults: Mapping[str, str], varied: Varied | None = None
+) -> list[Path]:
     """
     Write `ranking.html` and `ranking.csv`, each whole or not at all.
 
@@ -75,6 +89,8 @@ def write_ranking(folder: Path, reports: Sequence[Path], faults: Mapping[str, st
         Report folders in it.
     faults : mapping of str to str
         Reports that could not be made, and why.
+    varied : mapping of str to mapping, optional
+        Settings in which the reports differ.
 
     Returns
     -------
@@ -83,15 +99,19 @@ def write_ranking(folder: Path, reports: Sequence[Path], faults: Mapping[str, st
     """
     from acomodel.workbench.report.pages import render_page
 
-    exhibit = ranking_exhibit(reports)
+    exhibit = ranking_exhibit(reports, varied)
     ranked = [folder / str(name) for name in exhibit.table.index]
     listed = "".join(
         f"<li><a href='{escape(path.name, quote=True)}/index.html'>{escape(path.name)}</a>: "
         f"{escape(str(exhibit.table.loc[path.name, 'Scenario']))}</li>"
         for path in ranked
     )
-    failed = "".join(f"<li><strong>{escape(name)}</strong>: {escape(words)}</li>" for name, words in faults.items())
-    body = f"<h2>Ranking</h2>{exhibit._repr_html_()}<h2>Reports</h2><ol>{listed}</ol>"
+    failed = "".join(
+        f"<li><strong>{escape(name)}</strong>: {escape(words)}"
+        f"{' The report there is an earlier one.' if (folder / name / 'index.html').is_file() else ''}</li>"
+        for name, words in faults.items()
+    )
+    body = f"<h2>Ranking</h2>{_without_titles(exhibit)._repr_html_()}<h2>Reports</h2><ol>{listed}</ol>"
     body += f"<h2>Not made</h2><ul>{failed}</ul>" if failed else ""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -101,6 +121,11 @@ def write_ranking(folder: Path, reports: Sequence[Path], faults: Mapping[str, st
     _write(folder / "ranking.csv", "\ufeff" + text.getvalue())
     _write(folder / "ranking.html", render_page("Ranking", body, title=f"{len(ranked)} reports side by side"))
     return ranked
+
+
+def _without_titles(exhibit: Exhibit) -> Exhibit:
+    """The table without the titles, which stand in the list beneath it."""
+    return Exhibit(exhibit.title, exhibit.table.drop(columns="Scenario"), exhibit.formats, exhibit.note)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from acomodel.workbench.report.chapters import notebooks_folder
-from acomodel.workbench.report.folder import known_chapters, stage_of
+from acomodel.workbench.report.folder import clear_stage, known_chapters
 from acomodel.workbench.scenario import Scenario
 
-WORKER = ("-m", "acomodel.workbench.report.worker")
+WORKER = ("-P", "-m", "acomodel.workbench.report.worker")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def made(work: Sequence[Job], wanted: Wanted, jobs: int, show_progress: bool) ->
 
     When interrupted, the processes end and nothing half-made stays.
     """
-    faults = [""] * len(work)
+    faults = ["not made"] * len(work)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for position in range(len(work)):
         waiting.put(position)
@@ -74,32 +73,39 @@ class _Worker:
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
         self.stopped = False
+        self.lock = threading.Lock()
         self.words = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
 
-    def start(self) -> subprocess.Popen[str]:
-        """The process, running."""
-        if self.process is None or self.process.poll() is not None:
-            one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-            self.process = subprocess.Popen(
-                [sys.executable, *WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.words,
-                encoding="utf-8",
-                env=os.environ | one_thread | {"PYTHONIOENCODING": "utf-8"},
-            )
-        return self.process
+    def start(self) -> subprocess.Popen[str] | None:
+        """The process, running; None where it has been stopped for good."""
+        with self.lock:
+            if self.stopped:
+                return None
+            if self.process is None or self.process.poll() is not None:
+                one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+                self.process = subprocess.Popen(
+                    [sys.executable, *WORKER],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self.words,
+                    encoding="utf-8",
+                    env=os.environ | one_thread | {"PYTHONIOENCODING": "utf-8"},
+                )
+            return self.process
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        self.stopped = True
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        """End the process for good, whatever it is doing."""
+        with self.lock:
+            self.stopped = True
+            if self.process is not None:
+                self.process.kill()
+                self.process.wait()
 
     def make(self, job: Job, wanted: Wanted, heard: Any) -> str:
         """Make one report; its fault, empty where there is none."""
         process = self.start()
+        if process is None:
+            return "interrupted"
         assert process.stdin is not None
         assert process.stdout is not None
         asked = {
@@ -109,6 +115,7 @@ class _Worker:
             "chapters": wanted.chapters,
             "notebooks": str(wanted.notebooks),
         }
+        said = self.words.seek(0, os.SEEK_END)
         try:
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
@@ -123,8 +130,8 @@ class _Worker:
         process.wait()
         if self.stopped:
             return "interrupted"
-        shutil.rmtree(stage_of(job.out), ignore_errors=True)
-        self.words.seek(0)
+        clear_stage(job.out)
+        self.words.seek(said)
         last = self.words.read().strip().splitlines()[-1:]
         ended = f"the process that made the report ended ({process.returncode})"
         return f"{job.scenario.path}: {ended}. {''.join(last)}".strip()
@@ -142,7 +149,7 @@ def _workers(count: int, work: Sequence[Job]) -> Iterator[list[_Worker]]:
         for worker in workers:
             worker.stop()
         for job in work:
-            shutil.rmtree(stage_of(job.out), ignore_errors=True)
+            clear_stage(job.out)
 
 
 def _serve(
@@ -154,12 +161,15 @@ def _serve(
     heard: Any,
 ) -> None:
     """Hand jobs to one worker until none is waiting."""
-    while True:
+    while not worker.stopped:
         try:
             position = waiting.get_nowait()
         except queue.Empty:
             return
-        faults[position] = worker.make(work[position], wanted, heard)
+        try:
+            faults[position] = worker.make(work[position], wanted, heard)
+        except Exception as error:  # an answer that is none, no memory for a process: the others go on
+            faults[position] = f"{work[position].scenario.path}: {type(error).__name__}: {error}"
         heard(work[position].out.name, {"step": "", "done": 1, "of": 1})
 
 

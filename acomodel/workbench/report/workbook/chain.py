@@ -26,7 +26,7 @@ def write_experience(book: Book, run: Run) -> None:
             sheet.exhibit(table, 8)
         sheet.close(freeze=(0, 1))
         return
-    sheet.title("Experience", "What the baseline cost. The pale columns are where the projection starts.", 6)
+    sheet.title("Experience", "What the baseline cost. The pale column is where the projection starts.", 6)
     sheet.caption(shown.title)
     table = shown.table.drop(index="Total")
     sheet.heads(["Service category", *table.columns])
@@ -34,7 +34,7 @@ def write_experience(book: Book, run: Run) -> None:
     for category, line in table.iterrows():
         sheet.text(sheet.row, 0, category)
         for column, head in enumerate(map(str, table.columns), start=1):
-            kind = "input" if head in _BASE and not pd.isna(line[head]) else "stated"
+            kind = "input" if head == "Allowed PMPM" and not pd.isna(line[head]) else "stated"
             sheet.value(sheet.row, column, line[head], kind, _BASE.get(head, shown.formats.get(head, "")))
         sheet.row += 1
     sheet.text(total, 0, "Total", "total label")
