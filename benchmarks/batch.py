@@ -1,8 +1,8 @@
 """Twenty scenarios to full reports, beside papermill executing the same notebooks one by one, in one run.
 
-Wall times. Ours makes the pages, the PDF and the workbook too, and one of the twenty is broken on purpose, in a table that
-is only read while its report is made; papermill starts a kernel for each notebook of the other nineteen and makes the
-executed notebooks alone. Ends with an error where ours takes more than 0.3 of its time.
+Wall times. Ours makes the pages, the PDF and the workbook too, and one of the twenty is broken on purpose, in a table
+that is only read while its report is made; papermill starts a kernel for each notebook of the other nineteen and makes
+the executed notebooks alone. Ends with an error where ours takes more than 0.3 of its time.
 """
 
 import sys

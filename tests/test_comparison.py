@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import shutil
 from decimal import Decimal
 from fractions import Fraction
@@ -469,3 +470,14 @@ def test_words_that_two_steps_share_are_told_apart(runs):
     other = moved(base, {"years.0.label": "x", "years.1.label": "y", "years.0.actual_pmpm": 380.0})
     assert [c.words for c in changes_of(base, other)] == ["X: spending PMPM"] or len(changes_of(base, other)) == 1
     assert page(compare(base, other)).count("<h2") >= 3
+
+
+def test_few_claimants_of_either_side_are_not_counted_out():
+    files = [str(SCENARIOS / f"{name}.toml") for name in ("toolkit-2010", "commercial-two-sided")]
+    text = CliRunner().invoke(command, files)
+    assert text.exit_code == 0, text.output
+    assert re.search(r"Large claims: rows +1–10", text.stdout)
+    assert "Large claims: allowed" not in text.stdout
+    document = json.loads(CliRunner().invoke(command, [*files, "--json"]).stdout)
+    rows = [row for row in document["tables"] if row["table"] == "large_claims"]
+    assert [(row["figure"], row["before"]) for row in rows] == [("rows", "1–10")]

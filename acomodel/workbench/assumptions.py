@@ -26,7 +26,15 @@ _NOT_ASSUMED = (
     "claims.compare",
     "historical.override.",
 )
-_ZERO_IS_UNUSED = ("adjustment", "balance", "weights.own", "weights.national", "weights.regional", "weights.stated")
+_ZERO_IS_UNUSED = (
+    "adjustment",
+    "balance",
+    "carried_losses",
+    "weights.own",
+    "weights.national",
+    "weights.regional",
+    "weights.stated",
+)
 
 
 def assumptions_of(

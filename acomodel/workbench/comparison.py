@@ -230,6 +230,8 @@ def compare(before: Run, after: Run, *, by: Order = "chain") -> Bridge:
         keys = [key for one in taken for key in one.keys]
         of_key |= dict.fromkeys(keys, label)
         was, became = ("; ".join(t for t in said) for said in zip(*((o.before, o.after) for o in taken), strict=True))
+        if len(taken) > 3:
+            was, became = "", ""  # too many for a cell; all of them stand among the settings that differ
         rows.append((label, taken[0].part, " ".join(keys), was, became, _dollars(cents), _dollars(level)))
     rows.append(("after", "", "", "", "", 0.0, _dollars(level)))
     columns = ["step", "part", "settings", "was", "became", "change", "payment"]

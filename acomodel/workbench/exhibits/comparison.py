@@ -6,7 +6,6 @@ import pandas as pd
 
 from acomodel.exhibit import Exhibit, Note, show
 from acomodel.inputs import dictionary
-from acomodel.privacy import SMALL_CELL
 from acomodel.workbench.comparison import Bridge
 from acomodel.workbench.exhibits.settings import field_of
 from acomodel.workbench.naming import name_of, value_in_words
@@ -57,7 +56,8 @@ def summary(bridge: Bridge) -> Note:
     else:
         said = "The payment stays as it is"
     said += f": {show(first, '$.')} for {years[0]} before, {show(last, '$.')} for {years[1]} after."
-    points = [f"Before: {bridge.before.scenario.title}.", f"After: {bridge.after.scenario.title}."]
+    sides = {"Before": bridge.before.scenario, "After": bridge.after.scenario}
+    points = [f"{side}: {scenario.title} ({scenario.name})." for side, scenario in sides.items()]
     walk = bridge.steps.iloc[1:-1]
     if walk.empty:
         points.append("No setting and no table that the payment depends on differs.")
@@ -96,7 +96,12 @@ def changes(bridge: Bridge) -> Exhibit | Note:
         if unit == "file":
             sides, unit = ["none" if before is None else "table", "none" if after is None else "another table"], ""
         else:
-            sides = [value_in_words(value, key, unit) for value in (before, after)]
+            sides = [
+                "by the rules of the programme"
+                if value is None and key.startswith("terms.") and run.scenario.of_programme
+                else value_in_words(value, key, unit)
+                for run, value in ((bridge.before, before), (bridge.after, after))
+            ]
         rows.append((name_of(holder.scenario, key), *sides, unit, step or "not in the payment", key))
     columns = ["Setting", "Before", "After", "Unit", "Step", "Key"]
     table = pd.DataFrame(rows, columns=columns).set_index("Setting")
@@ -108,12 +113,8 @@ def tables(bridge: Bridge) -> Exhibit | None:
     if bridge.tables.empty:
         return None
     shown = bridge.tables.copy()
-    open_to_all = all(run.scenario.report.show_small_cells for run in (bridge.before, bridge.after))
     for side in ("before", "after"):
-        shown[side] = [
-            _cell(value, str(table), str(figure), hide=not open_to_all)
-            for (table, figure), value in zip(shown.index, shown[side], strict=True)
-        ]
+        shown[side] = [_cell(value, str(figure)) for (_, figure), value in zip(shown.index, shown[side], strict=True)]
     labels = [
         f"{_TABLES.get(str(table), str(table))}: {str(figure).replace('_', ' ')}" for table, figure in shown.index
     ]
@@ -121,13 +122,11 @@ def tables(bridge: Bridge) -> Exhibit | None:
     return Exhibit("Tables that differ", table, note="Rows and sums; cells that differ are counted where shapes agree.")
 
 
-def _cell(value: object, table: str, figure: str, *, hide: bool) -> str:
-    """A figure of a table; 1 to 10 claimants, a row each, are not counted out."""
+def _cell(value: object, figure: str) -> str:
+    """A figure of a table; one in words, such as 1 to 10 rows, stays as it is."""
     if value is None:
         return "–"
-    if hide and (table, figure) == ("large_claims", "rows") and 0 < float(str(value)) <= SMALL_CELL:
-        return f"1–{SMALL_CELL}"
-    return show(value, "$." if figure in _DOLLARS else "#")
+    return show(value, None if isinstance(value, str) else "$." if figure in _DOLLARS else "#")
 
 
 def sources(bridge: Bridge) -> Exhibit | None:
@@ -151,4 +150,11 @@ def _columns(bridge: Bridge, frame: pd.DataFrame) -> pd.DataFrame:
     """Columns named by side, with the year where the sides lead with different ones."""
     first, last = bridge.labels
     sides = ["Before", "After"] if first == last else [f"Before, {first}", f"After, {last}"]
-    return frame.set_axis([*sides, "Change"], axis=1)
+    shares = {words for words, style in (*_LINES.values(), *_CHANCES.values()) if style.startswith("%")}
+    change = [
+        f"{100 * value:+.2f} points".replace("-", "−") if label in shares else value
+        for label, value in frame.iloc[:, -1].items()
+    ]
+    return frame.assign(**{str(frame.columns[-1]): pd.Series(change, frame.index, dtype=object)}).set_axis(
+        [*sides, "Change"], axis=1
+    )
