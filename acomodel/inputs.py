@@ -46,7 +46,9 @@ def read_text(path: Path) -> str:
         raw = path.read_bytes()
     except FileNotFoundError:
         folder = path.parent
-        hint = nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+        alike = [p.name for p in folder.iterdir() if p.suffix == path.suffix] if folder.is_dir() else []
+        there = folder / "scenarios" / f"{path.name}.toml"
+        hint = f" Did you mean '{there}'?" if there.is_file() else nearest(path.name, alike)
         raise InputError(f"{path}: no such file.{hint}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: this is a folder; a file is wanted.") from None
@@ -54,6 +56,8 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
     if not raw.strip():
         raise InputError(f"{path}: the file is empty.")
+    if raw[:4] == b"%PDF":
+        raise InputError(f"{path}: this is a PDF; a text file is wanted.")
     if raw[:2] == b"PK":
         raise InputError(f"{path}: this is a zip archive or an Excel workbook; save it as CSV in UTF-8.")
     try:

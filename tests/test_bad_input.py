@@ -233,3 +233,11 @@ def test_wrong_usage_exits_with_2(arguments):
     outcome = CliRunner().invoke(main, arguments)
     assert outcome.exit_code == 2
     assert "Traceback" not in outcome.output
+
+
+def test_what_may_have_been_meant(folder, monkeypatch):
+    assert "Did you mean 'terms.msr'?" in refused("run", folder / f"{TOOLKIT}.toml", "--set", "msr=0.01")
+    monkeypatch.chdir(folder.parent)
+    assert "Did you mean 'scenarios/toolkit-2010.toml'?" in refused("run", "toolkit-2010")
+    (folder / "r.pdf").write_bytes(b"%PDF-1.7 ...")
+    assert "this is a PDF" in refused("compare", folder / "r.pdf", folder / f"{TOOLKIT}.toml")

@@ -345,6 +345,12 @@ def _takes_any_key(steps: list[str]) -> bool:
     return steps[:2] in (*free, ["negotiation", "frontier"])
 
 
+def _meant(scenario: Scenario, key: str, known: list[str]) -> str:
+    """What may have been meant by a key that is not there: a setting of that name in a table, else one spelt alike."""
+    full = [other for other in settings(scenario) if other.endswith(f".{key}")]
+    return f" Did you mean '{full[0]}'?" if len(full) == 1 else nearest(key.rpartition(".")[2], known)
+
+
 def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     """
     Another scenario with some settings changed; the given one stays as it is.
@@ -391,7 +397,7 @@ def change(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
         free = steps[:-1] == ["basis"] or _takes_any_key(steps[:-1])
         if not free and steps[-1] not in known_beside(Scenario, steps, tables):
             raise InputError(
-                f"{scenario.path}: unknown key '{key}'.{nearest(steps[-1], known_beside(Scenario, steps, tables))}"
+                f"{scenario.path}: unknown key '{key}'.{_meant(scenario, key, known_beside(Scenario, steps, tables))}"
             )
         node[steps[-1]] = value
     return _build(tables, scenario.path)
