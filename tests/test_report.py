@@ -8,13 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from html import unescape
 from pathlib import Path
 
 import nbformat
+import openpyxl
+import pypdf
 import pytest
 from conftest import ROOT, SCENARIOS
 
 from acomodel import InputError, change, load_scenario, propose, render, run
+from acomodel.contract.settlement import LINES
+from acomodel.exhibit import show
 from acomodel.workbench import exhibits, plots
 from acomodel.workbench.report.chapters import CHAPTERS as ALL_CHAPTERS
 from acomodel.workbench.report.chapters import chapters_of
@@ -81,6 +86,39 @@ def test_pages_show_figures_and_no_code(folder):
         assert chart in proposal
     assert proposal.count("<svg") == 10
     assert len(re.findall(r"role=.img.", proposal)) == len(re.findall(r"<div aria-label=.[A-Z]", proposal)) == 10
+
+
+def test_pdf_page_and_workbook_carry_the_same_figures(folder):
+    """Every line of every settlement and every benchmark step, read back from the workbook, stands in page and PDF."""
+    book = openpyxl.load_workbook(folder / "workbook.xlsx", data_only=True)
+    lines = {words: style for words, style, _ in LINES.values()}
+    rows = [row for row in book["Settlement"].iter_rows(min_row=6, max_col=4, values_only=True) if row[0] in lines]
+    figures = {(row[0], year): show(value, lines[row[0]]) for row in rows for year, value in enumerate(row[1:4])}
+    texts = {
+        "page": unescape(re.sub(r"<[^>]+>", "\n", pages(folder)["proposal"])),
+        "PDF": "\n".join(page.extract_text() for page in pypdf.PdfReader(folder / "proposal.pdf").pages),
+    }
+    bare = {name: re.sub(r"\s", "", text) for name, text in texts.items()}
+    in_brief = [words for words in lines if words in texts["page"].split("\n")]
+    assert len(in_brief) >= 12
+    told = 0
+    for (words, _), figure in figures.items():
+        for name, text in bare.items():
+            if words in in_brief and figure not in ("0", "1"):  # yes and no in words elsewhere
+                assert re.sub(r"\s", "", figure) in text, (words, figure, name)
+                told += figure.startswith("$") and figure != "$0.00"
+    assert told >= 40
+    steps = [
+        row for row in book["Benchmark"].iter_rows(values_only=True) if str(row[0]).startswith(("Trend to", "Age"))
+    ]
+    for row in steps:
+        pmpm = show(next(v for v in row[4:] if isinstance(v, float) and v > 100), "$.")
+        assert all(pmpm in text for text in bare.values()), row
+    stated = json.loads((folder / "results.json").read_text(encoding="utf-8"))["assumptions"]
+    held = {row[0] for row in book["Assumptions"].iter_rows(values_only=True)}
+    for item in stated:
+        assert item["name"] in held
+        assert all(re.sub(r"\s", "", item["name"]) in text for text in bare.values()), item["name"]
 
 
 def test_pages_need_no_network(folder):
@@ -275,12 +313,12 @@ def test_render_refuses_a_notebook_without_the_parameters(tmp_path):
 @pytest.mark.parametrize("name", ["toolkit-2010", "commercial-two-sided", "hackensack-2014"])
 def test_every_exhibit_and_chart_shows_itself(name):
     result = run(load_scenario(SCENARIOS / f"{name}.toml"))
-    shown = [getattr(exhibits.contract, show) for show in ("summary", "key_figures", "terms")]
+    shown = [getattr(exhibits.contract, name) for name in ("summary", "key_figures", "terms")]
     budget = ("experience", "trends", "regressions", "diagnostics", "projection")
-    for show in shown + [getattr(exhibits.budget, show) for show in budget]:
-        made = show(result)
+    for table in shown + [getattr(exhibits.budget, name) for name in budget]:
+        made = table(result)
         if made is None:
-            assert name == "hackensack-2014" or show is exhibits.budget.diagnostics
+            assert name == "hackensack-2014" or table is exhibits.budget.diagnostics
             continue
         assert repr(made).strip()
         assert made._repr_html_().startswith("<")
