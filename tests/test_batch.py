@@ -129,16 +129,14 @@ def test_what_no_batch_can_be_made_of(tmp_path):
     assert wrong.exit_code == 2
 
 
-def test_a_batch_at_fault_ends_with_one(tmp_path):
-    bad = tmp_path / "bad.toml"
-    bad.write_text("name = 3", encoding="utf-8")
-    good = SCENARIOS / "hackensack-2014.toml"
-    done = CliRunner().invoke(
-        main, ["propose", str(good), str(bad), "--chapters", "settlement", "--out", str(tmp_path / "o")]
-    )
+def test_a_batch_at_fault_ends_with_one(batch, monkeypatch):
+    monkeypatch.setattr("acomodel.workbench.report.batch.propose_all", lambda *_, **__: batch)
+    done = CliRunner().invoke(main, ["propose", "one.toml", "two.toml"])
     assert done.exit_code == 1
-    assert "ranking.html" in done.stdout
-    assert done.stderr.strip().splitlines()[-1].startswith(f"acomodel: {bad}: ")
+    assert done.stdout.strip().endswith("ranking.html")
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == len(batch.faults) == 2
+    assert all(line.startswith("acomodel: ") and "Traceback" not in line for line in lines)
 
 
 def stub(tmp_path, monkeypatch, code):
