@@ -169,7 +169,11 @@ def test_the_cause_of_an_end_is_that_of_the_job(tmp_path, monkeypatch):
 
 
 def test_an_interrupted_batch_starts_nothing_more(tmp_path, monkeypatch):
-    code = "for line in sys.stdin:\n    open(json.loads(line)['out'].replace('/', '_')[-1], 'w')\n    time.sleep(20); sys.exit()"
+    code = """for line in sys.stdin:
+    open(json.loads(line)["out"].replace("/", "_")[-1], "w")
+    time.sleep(20)
+    sys.exit()
+"""
     monkeypatch.chdir(tmp_path)
     work = stub(tmp_path, monkeypatch, code)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
