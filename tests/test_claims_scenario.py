@@ -470,7 +470,7 @@ def test_only_the_last_year_may_be_in_progress():
 def test_who_joins_later_is_no_risk_of_a_year_in_progress():
     base = change(
         load_scenario(SCENARIOS / "claims-demo.toml"),
-        RUNNING | {"claims.synthetic.group_join": 0.25, "claims.compare": False},
+        RUNNING | {"claims.synthetic.group_join": 0.25, "claims.compare": False, "claims.synthetic.members": 2500},
     )
     early = run(change(base, {"claims.completion.paid_through": "2024-06-30"}))
     late = run(base)
