@@ -1,4 +1,4 @@
-"""Reading what people hand in: strict delimited files, and errors that name the place and the remedy."""
+"""Reading what people hand in: strict delimited files, errors that name the place; and files written whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -110,6 +110,24 @@ def to_number(text: str) -> float:
     if not _NUMBER.fullmatch(bare):
         raise ValueError(text)
     return float(bare)
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a file to write that is a folder, or in none."""
+    if out.is_dir() or not out.parent.is_dir():
+        wanted = "a file, not a folder, is wanted" if out.is_dir() else f"the folder {out.parent} does not exist"
+        raise InputError(f"{out}: cannot be written; {wanted}.")
+
+
+def write_whole(out: Path, save: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all."""
+    check_writable(out)
+    draft = out.with_name(f".{out.name}.partial")
+    try:
+        save(draft)
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @cache

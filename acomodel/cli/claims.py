@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from acomodel.cli.given import check_writable, guarded, print_json, write_csv, write_whole
-from acomodel.inputs import InputError
+from acomodel.cli.given import guarded, print_json, write_csv
+from acomodel.inputs import InputError, check_writable, write_whole
 
 HCC_MODELS = ("V22", "V24", "V28", "ESRD V21", "ESRD V24")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acomodel.cli.given import check_writable, guarded, print_json, write_whole
-from acomodel.inputs import InputError
+from acomodel.cli.given import guarded, print_json
+from acomodel.inputs import InputError, check_writable, write_whole
 
 if TYPE_CHECKING:
     from acomodel.workbench.comparison import Bridge

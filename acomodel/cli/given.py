@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from acomodel.inputs import InputError
+from acomodel.inputs import InputError, write_whole
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,24 +55,6 @@ def value_of(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def check_writable(out: Path) -> None:
-    """Refuse a file to write that is a folder, or in none."""
-    if out.is_dir() or not out.parent.is_dir():
-        wanted = "a file, not a folder, is wanted" if out.is_dir() else f"the folder {out.parent} does not exist"
-        raise InputError(f"{out}: cannot be written; {wanted}.")
-
-
-def write_whole(out: Path, save: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all."""
-    check_writable(out)
-    draft = out.with_name(f".{out.name}.partial")
-    try:
-        save(draft)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def write_csv(table: Any, out: Path) -> None:

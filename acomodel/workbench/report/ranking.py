@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from acomodel.exhibit import Exhibit, inert
+from acomodel.inputs import write_whole
 from acomodel.workbench.naming import printable
 
 _COLUMNS = {
@@ -118,17 +120,12 @@ def write_ranking(
     writer.writerow(["report", *exhibit.table.columns])
     for name, row in exhibit.table.iterrows():
         writer.writerow([inert(str(value)) for value in (name, *row)])
-    _write(folder / "ranking.csv", "\ufeff" + text.getvalue())
-    _write(folder / "ranking.html", render_page("Ranking", body, title=f"{len(ranked)} reports side by side"))
+    page = render_page("Ranking", body, title=f"{len(ranked)} reports side by side")
+    for name, written in (("ranking.csv", "\ufeff" + text.getvalue()), ("ranking.html", page)):
+        write_whole(folder / name, partial(Path.write_text, data=written, encoding="utf-8"))
     return ranked
 
 
 def _without_titles(exhibit: Exhibit) -> Exhibit:
     """The table without the titles, which stand in the list beneath it."""
     return Exhibit(exhibit.title, exhibit.table.drop(columns="Scenario"), exhibit.formats, exhibit.note)
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.partial")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
