@@ -271,3 +271,13 @@ def inert(text: str) -> str:
     """
     number = re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text)
     return f"'{text}" if text[:1] in "=+-@\t\r" and text and not number else text
+
+
+def actual(text: str) -> str:
+    """
+    Text as it was before `inert`.
+
+    >>> actual("'=1+1"), actual("'tis"), actual("-0.02")
+    ('=1+1', "'tis", '-0.02')
+    """
+    return text[1:] if text[:1] == "'" and inert(text[1:]) == text else text

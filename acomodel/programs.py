@@ -87,7 +87,8 @@ class Rules:
         if row is None:
             raise InputError(
                 f"the {self.program.upper()} rules have no '{parameter}' for '{track}' in {self.year}; "
-                f"known tracks are {', '.join(self.tracks()) or 'none before 2013'}.{nearest(track, self.tracks())}"
+                f"known tracks are {', '.join(self.tracks()) or f'none before {self.first_year()}'}."
+                f"{nearest(track, self.tracks())}"
             )
         try:
             value: float | str = float(row["value"])
@@ -99,8 +100,14 @@ class Rules:
     def tracks(self) -> list[str]:
         """Tracks that the programme's table knows in this year."""
         table = rule_table(self.program)
-        rows = table[(table["parameter"] == "sharing_rate") & (table["effective_from"].astype(int) <= self.year)]
-        return sorted(rows["track"].unique())
+        named = table["parameter"].isin(["sharing_rate", "sharing_rate_range"])
+        return sorted(table[named & (table["effective_from"].astype(int) <= self.year)]["track"].unique())
+
+    def first_year(self) -> int:
+        """First performance year that the programme's table knows a track of."""
+        table = rule_table(self.program)
+        named = table["parameter"].isin(["sharing_rate", "sharing_rate_range"])
+        return int(table[named]["effective_from"].astype(int).min()) if named.any() else 0
 
     def beyond(self) -> str:
         """Sentence for a year past the last one checked, or an empty string."""

@@ -60,11 +60,11 @@ def _data(name: str) -> pd.DataFrame:
         return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
-def _bare(name: str) -> str:
+def plain_name(name: str) -> str:
     """
     A printed name without case, spaces and punctuation; a plus sign is spelt out.
 
-    >>> _bare("Total benchmark expenditures ($)"), _bare("Current_Track_1+")
+    >>> plain_name("Total benchmark expenditures ($)"), plain_name("Current_Track_1+")
     ('totalbenchmarkexpenditures', 'currenttrack1plus')
     """
     return re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus"))
@@ -75,10 +75,10 @@ def _repaired(path: Path, header: list[str], rows: list[list[str]]) -> tuple[lis
     for line, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(f"{path}: row {line} has {len(row)} cells; the header has {len(header)}.")
-    bare = [_bare(name) for name in header]
+    bare = [plain_name(name) for name in header]
     for _, repair in _data("puf_repairs").iterrows():
-        wanted = [_bare(repair[c]) for c in ("missing_after", "next_name", "surplus_name")]
-        if _bare(repair["missing_name"]) in bare or not set(wanted) <= set(bare):
+        wanted = [plain_name(repair[c]) for c in ("missing_after", "next_name", "surplus_name")]
+        if plain_name(repair["missing_name"]) in bare or not set(wanted) <= set(bare):
             continue
         after = bare.index(wanted[0]) + 1
         if after + 1 < len(header) and _adds_up([row[after - 1 : after + 2] for row in rows]):
@@ -99,13 +99,13 @@ def _adds_up(triples: list[list[str]]) -> bool:
 
 def _positions(path: Path, header: list[str]) -> dict[str, int]:
     """Canonical name to position of its printed column."""
-    printed = {_bare(name): place for place, name in reversed(list(enumerate(header)))}
+    printed = {plain_name(name): place for place, name in reversed(list(enumerate(header)))}
     found = {}
     for _, column in _data("puf_columns").iterrows():
         for alias in column["printed_as"].split("|"):
-            if _bare(alias) in printed:
-                found[column["name"]] = printed[_bare(alias)]
-                if sum(_bare(name) == _bare(alias) for name in header) > 1:
+            if plain_name(alias) in printed:
+                found[column["name"]] = printed[plain_name(alias)]
+                if sum(plain_name(name) == plain_name(alias) for name in header) > 1:
                     raise InputError(f"{path}: two columns are named like '{alias}'; one is wanted.")
                 break
     required = _data("puf_columns").query("required == 'yes'")
@@ -170,7 +170,7 @@ def _places(text: str) -> int:
     return 0 if fraction == "0" else len(fraction)
 
 
-def _half_unit(values: np.ndarray, cells: list[str]) -> np.ndarray:
+def half_units(values: np.ndarray, cells: list[str]) -> np.ndarray:
     """
     Half a unit in the last place printed, for each figure of a column.
 
@@ -190,7 +190,7 @@ def _half_unit(values: np.ndarray, cells: list[str]) -> np.ndarray:
     return half
 
 
-def _year_of(path: Path, header_year: np.ndarray | None, rows: int, year: int | None) -> tuple[np.ndarray, str]:
+def years_of_rows(path: Path, header_year: np.ndarray | None, rows: int, year: int | None) -> tuple[np.ndarray, str]:
     """Performance year of each row, from the data, the caller, or the file's name."""
     marked = re.findall(r"PY\W?(20\d\d)(?!\d)", path.stem, flags=re.I)
     named = sorted({int(y) for y in marked or re.findall(r"(?<!\d)(20[1-9]\d)(?!\d)", path.stem)})
@@ -318,7 +318,7 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
                 decisions.append(f"'{printed}' holds flags and not dollars, and was left blank")
             table[name] = values / scale
             exact = kind == "count" or (kind == "rate" and scale == 1 and np.isin(values, [0, 1]).all())
-            half_unit[name] = 0.0 if exact else _half_unit(values, cells) / scale
+            half_unit[name] = 0.0 if exact else half_units(values, cells) / scale
             for word, value in _words(name).items():
                 meant = np.array([cell.strip().upper() == word for cell in cells])
                 table.loc[meant, name], half_unit.loc[meant, name] = float(value), 0.0
@@ -334,7 +334,7 @@ def read_puf(path: str | Path, *, year: int | None = None) -> PublicUseFile:
         table["earned"] = parts[0] + parts[1]
         half_unit["earned"] = half_unit["earned_savings"]
     given = table["performance_year"].to_numpy() if "performance_year" in positions else None
-    table["performance_year"], said_year = _year_of(path, given, len(rows), year)
+    table["performance_year"], said_year = years_of_rows(path, given, len(rows), year)
     decisions.append(said_year)
     table["track"] = _track(path, table, positions)
     place = positions.get("quality_score")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ from acomodel.exhibit import show
 from acomodel.workbench import exhibits, forecasts, plots
 from acomodel.workbench.claims import read_claims
 from acomodel.workbench.figures import figures_of, headline_value
-from acomodel.workbench.report.folder import make_report, results_text
 
 DEMO = SCENARIOS / "claims-demo.toml"
 SMALL = {"claims.synthetic.members": 5000, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
@@ -235,20 +233,6 @@ def test_ingest_attribute_and_check_on_the_command_line(tmp_path):
     assert (
         call(main, ["attribute", "--data", str(data), "--method", "coin", "--as-of", "x", "--out", "y"]).exit_code == 2
     )
-
-
-def test_report_from_claims_gives_the_same_bytes_again(tmp_path):
-    scenario = change(load_scenario(DEMO), SMALL | {"outlook.draws": 2000, "claims.compare": False})
-    path = tmp_path / "small.toml"
-    path.write_text(scenario.to_toml(), encoding="utf-8")
-    first = make_report(load_scenario(path), tmp_path / "first", chapters=["5-chance"])
-    assert {"chance.html", "workbook.xlsx"} <= {p.name for p in first.iterdir()}
-    assert not list(first.rglob("*.parquet"))
-    again = run(first / "scenario.toml")
-    assert results_text(again) == (first / "results.json").read_text(encoding="utf-8")
-    shutil.rmtree(first / "inputs")
-    with pytest.raises(InputError, match="cells.csv: no such file"):
-        run(first / "scenario.toml")
 
 
 def test_spending_of_a_year_that_the_claims_do_not_reach(small):

@@ -215,7 +215,7 @@ def test_every_line_of_a_changed_workbook_is_pythons(recalculated):
             wrong += [] if agree(found, after.made.pmpm, "payment") else [(case, "benchmark", found, after.made.pmpm)]
     assert not wrong, f"{len(wrong)} differ: {wrong[:8]}"
     paid = [after.headline()["payment"] for _, after in cases.values()]
-    assert len(cases) == 15 + RANDOM and min(paid) < 0 < max(paid)
+    assert len(cases) == 18 + RANDOM and min(paid) < 0 < max(paid)
 
 
 def test_cases_reach_every_clause(cases):

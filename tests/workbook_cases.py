@@ -70,6 +70,31 @@ CONTRACTS = {
     },
     "capitation": {**CAPITATED, "loss_method": "fixed", "loss_rate": 1.0, "mlr": "size"},
     "carried": {"losses_carried": True, "msr": 0.01, "share_from": "threshold"},
+    "discount": {
+        "benchmark_discount": 0.03,
+        "benchmark_at_risk": 0.02,
+        "corridors": [[0.05, 0.5], [0.1, 0.35], [0.15, 0.15], [float("inf"), 0.05]],
+        "loss_method": "fixed",
+        "loss_rate": 1.0,
+        "sequestration": 0.02,
+    },
+    "withheld": {
+        "quality_method": "multiplier",
+        "quality_part": 0.4,
+        "withheld": 0.25,
+        "savings_cap_benchmark": 0.05,
+        "losses_carried": True,
+        "msr": 0.02,
+        "share_from": "threshold",
+    },
+    "part by ladder": {
+        "quality_method": "ladder",
+        "quality_ladder": [[0.5, 0.5], [0.8, 1.0]],
+        "quality_gate": 0.4,
+        "quality_part": 0.6,
+        "benchmark_at_risk": 0.04,
+        **CAPITATED,
+    },
 }
 FIGURES = {
     "ladder": [{"quality_score": 0.75}, {"quality_score": 0.8}, {"quality_score": 0.5}],
@@ -82,6 +107,17 @@ FIGURES = {
     "caps": [{"revenue": 3e7, "quality_score": s} for s in (0.9, 0.6, 0.8)],
     "capitation": [{"capitated_actual": 1.9e7}, {"capitated_actual": 2.3e7}, {"capitated_actual": 2.2e7}],
     "carried": [{"actual": 103e6, "carried_losses": 2e5}, {"actual": 107e6}, {"actual_pmpm": 880.0}],
+    "discount": [
+        {"quality_score": 0.79, "benchmark_addition": 48_156.0, "actual": 86e6},
+        {"quality_score": 1.0, "benchmark_addition": -413_280.0, "actual": 117e6},
+        {"quality_standard": "failed", "quality_score": 0.9, "benchmark_addition": 1e5},
+    ],
+    "withheld": [
+        {"quality_score": 0.9, "actual": 88e6, "advance_balance": 2e5},
+        {"quality_score": 0.8},
+        {"quality_score": 0.7, "withheld_released": 1.1e6, "actual_pmpm": 880.0},
+    ],
+    "part by ladder": [{"quality_score": 0.6}, {"quality_score": 0.3}, {"quality_score": 0.8, "actual_pmpm": 800.0}],
 }
 
 
@@ -139,6 +175,11 @@ def varied(seed, base):
     terms["sequestration"] = maybe(0.4, share(0, 0.1)) or 0.0
     terms["below_msr_factor"], terms["below_msr_members"] = maybe(0.4, share()) or 0.0, rng.randint(0, 20_000)
     terms["capitated"] = maybe(0.3, pick([0.3, share()])) or 0.0
+    terms["benchmark_discount"] = maybe(0.3, share(0, 0.05)) or 0.0
+    terms["benchmark_at_risk"] = maybe(0.3, share(0, 0.05)) or 0.0
+    terms["withheld"] = maybe(0.3, share(0, 0.5)) or 0.0
+    if terms["quality_method"] not in ("none", "gate"):
+        terms["quality_part"] = pick([1.0, 0.5, share()])
     years, needs = [], {"savings_cap_revenue", "loss_limit_revenue"} & set(terms)
     for position, year in enumerate(base.years):
         bench = rng.choice([1e8, round(rng.uniform(5e6, 9e8), 2)])
@@ -158,6 +199,8 @@ def varied(seed, base):
         amounts["benchmark_adjustment"] = maybe(0.3, share(-0.02, 0.02)) or 0.0
         amounts["actual_adjustment"] = maybe(0.3, share(-0.02, 0.02)) or 0.0
         amounts |= {"revenue": rng.uniform(1e6, 3e8)} if needs else {}
+        amounts["benchmark_addition"] = maybe(0.3, rng.uniform(-5e5, 5e5)) or 0.0
+        amounts["withheld_released"] = maybe(0.3, rng.uniform(0, 1e6)) or 0.0
         if terms["losses_carried"]:
             amounts["carried_losses"] = maybe(0.4, rng.uniform(0, 3e6)) or 0.0
         years.append(amounts)

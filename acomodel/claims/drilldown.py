@@ -107,7 +107,7 @@ def drill_down(
     InputError
         A period without exposure.
     """
-    lines = _lines(dataset, population, exposure.scope)
+    lines = counted_lines(dataset, population, exposure.scope)
     for column, value in (within or {}).items():
         lines = lines.filter(lines[column] == value)
     parts = []
@@ -136,8 +136,23 @@ def drill_down(
     return found.reindex(largest, level=by)
 
 
-def _lines(dataset: Dataset, population: Population, scope: ContractScope) -> ir.Table:
-    """Lines of the population that the contract counts, `net` of what it leaves out, with specialty and network."""
+def counted_lines(dataset: Dataset, population: Population, scope: ContractScope) -> ir.Table:
+    """
+    Lines of the population that the contract counts, with specialty and network.
+
+    Parameters
+    ----------
+    dataset, population : Dataset, Population
+        Claims, and whose they are.
+    scope : ContractScope
+        What the contract counts.
+
+    Returns
+    -------
+    ibis.Table
+        Columns of `claims`, with `net` (allowed less what the contract leaves out) [$], `specialty` (of the provider
+        where the line bears none) and `network`.
+    """
     lines, windows = dataset.claims, population.windows
     ours = windows.select(assigned="member_id", assigned_from="start_date", assigned_to="end_date")
     joined = lines.join(
@@ -179,7 +194,7 @@ def items(dataset: Dataset, population: Population, scope: ContractScope) -> pd.
         `year`, `service_category`, `specialty`, `network`, `item` (procedure code, else claim type), `units`
         [services], `allowed` [$], as reported.
     """
-    lines = _lines(dataset, population, scope)
+    lines = counted_lines(dataset, population, scope)
     marked = lines.select(
         "service_category",
         "network",

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 
 from acomodel.claims.attribution import METHODS, AttributionRule
+from acomodel.claims.care.tables import CareSettings
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.drilldown import items
 from acomodel.claims.incurred import AMOUNTS, ContractScope, Experience
@@ -23,7 +24,7 @@ from acomodel.claims.methods import Methods, compare_methods, critical_mass
 from acomodel.claims.population import MembershipRule, Population
 from acomodel.claims.synthetic import SyntheticSettings, write_book
 from acomodel.claims.tables import Dataset, Engine, read_dataset
-from acomodel.exhibit import inert
+from acomodel.exhibit import actual, inert
 from acomodel.inputs import InputError
 
 
@@ -42,6 +43,9 @@ class ClaimsSettings:
     scope: ContractScope = Field(default_factory=ContractScope, description="claims and months the contract counts")
     completion: CompletionSettings = Field(default_factory=CompletionSettings, description="completion of claims")
     compare: bool = Field(default=True, description="whether all methods of attribution are set side by side")
+    care: CareSettings | None = Field(
+        default=None, description="tables on the year and on physicians; none are worked out by default"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> ClaimsSettings:
@@ -164,7 +168,7 @@ def _column(cells: pd.Series, month: bool) -> pd.Series:
     if month:
         return pd.Series(pd.PeriodIndex(cells.where(cells != "", None), freq="M"), index=cells.index)
     if cells.name in _TEXT:
-        return cells.map(lambda text: text[1:] if text[:1] == "'" and inert(text[1:]) == text else text)
+        return cells.map(actual)
     if cells.isin(["True", "False"]).all() and len(cells):
         return cells == "True"
     whole = cells.str.fullmatch(r"-?\d+").all() and len(cells) > 0
@@ -273,6 +277,8 @@ def made_with(wanted: ClaimsSettings, aco: str) -> dict[str, Any]:
     parts: dict[str, Any] = {"attribution": wanted.attribution, "membership": wanted.membership, "scope": wanted.scope}
     flat = {f"{part}.{k}": v for part, value in parts.items() for k, v in asdict(value).items()}
     del flat["scope.ime_dsh"]  # the cells keep these payments apart, so it can still be chosen
+    if wanted.care is not None:
+        flat["care"] = asdict(wanted.care)
     book = None if wanted.synthetic is None else asdict(wanted.synthetic)
     return json.loads(json.dumps({"aco_id": aco, "years": sorted(wanted.years)} | flat | {"synthetic": book}))
 

@@ -17,7 +17,7 @@ from acomodel.inputs import InputError
 @click.option("--out", type=click.Path(path_type=Path), help="Write every row and line as CSV.")
 @guarded
 def replay(files: tuple[Path, ...], as_json: bool, year: int | None, out: Path | None) -> None:
-    """Settle every ACO of the public use FILES and compare with what CMS published."""
+    """Settle every ACO of results FILES (Shared Savings Program, ACO REACH) and compare with what was published."""
     from acomodel.exhibit import inert
     from acomodel.workbench.replay import replay as settle_all
 

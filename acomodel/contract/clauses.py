@@ -90,6 +90,8 @@ class Clauses:
         factor = np.where(self.states("quality_method", "multiplier"), score, 1.0)
         factor = np.where(self.states("quality_method", "ladder"), steps, factor)
         factor = np.where(by_standard & (standard == "alternative"), score, factor)
+        decided = self["quality_part"]
+        factor = np.where(decided < 1, 1 - decided + decided * factor, factor)
         return np.where((counts & (score < self["quality_gate"])) | (standard == "failed"), 0.0, factor)
 
     def loss_rate(self, final_sharing_rate: np.ndarray, score: np.ndarray, standard: np.ndarray) -> np.ndarray:

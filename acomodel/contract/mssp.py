@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
-
-from acomodel.contract.terms import Share, Terms
+from acomodel.contract.terms import Terms
 from acomodel.exhibit import Assumption
 from acomodel.inputs import InputError
 from acomodel.programs import Rules
@@ -23,71 +20,32 @@ _NUMBERS = (
 )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
-class ProgramTerms:
-    """Terms named by programme and track, and read from its dated rules."""
-
-    program: Literal["mssp"] = Field(description="programme whose rules apply")
-    track: str = Field(description="track of the programme, such as 'Track 1' or 'BASIC E'")
-    agreement_start: int | None = Field(
-        default=None, ge=2012, le=2100, description="year in which the agreement began [year]"
-    )
-    agreement_year: int | None = Field(default=None, ge=1, le=10, description="year of the agreement, from 1")
-    msr: Share | Literal["size"] | None = Field(
-        default=None,
-        description="the ACO's choice of minimum savings rate, where the track leaves one [share of benchmark]",
-    )
-    low_revenue: bool = Field(default=False, description="whether the ACO counts as low-revenue")
-    revenue_limit: bool = Field(default=False, description="whether losses are also limited by participants' revenue")
-
-    def in_year(self, performance_year: int) -> Terms:
-        """Terms in one performance year."""
-        return terms(
-            self.program,
-            self.track,
-            performance_year,
-            agreement_start=self.agreement_start,
-            agreement_year=self.agreement_year,
-            msr=self.msr,
-            low_revenue=self.low_revenue,
-            revenue_limit=self.revenue_limit,
-        )
-
-
-def terms(
-    program: Literal["mssp"],
+def mssp_terms(
+    rules: Rules,
     track: str,
-    performance_year: int,
     *,
-    agreement_start: int | None = None,
     agreement_year: int | None = None,
     msr: float | Literal["size"] | None = None,
     low_revenue: bool = False,
     revenue_limit: bool = False,
 ) -> Terms:
     """
-    Terms of a programme's track in one performance year, from its rule table.
+    Terms of one track of the Shared Savings Program.
 
     Parameters
     ----------
-    program : {"mssp"}
-        Medicare Shared Savings Program.
+    rules : Rules
+        Rules of the programme in the year settled.
     track : str
         "Track 1", "Track 2", "Track 3", "Track 1+", "BASIC A" to "BASIC E", or "ENHANCED".
-    performance_year : int
-        Year settled; past the last year of the table the newest rows stand in (`rules_used` says so).
-    agreement_start : int, optional
-        Year in which the agreement began; the performance year when not given.
     agreement_year : int, optional
-        1, 2, 3, …: year of the agreement, for limits that rise with it; by default counted from
-        `agreement_start`.
+        Year of the agreement; by default counted from its start.
     msr : float or "size", optional
-        The ACO's choice of threshold where the track leaves one (0, 0.005, 0.01, 0.015, 0.02 or "size");
-        "size" when not given. [share of benchmark]
+        The ACO's choice of threshold where the track leaves one. [share of benchmark]
     low_revenue : bool
-        Whether CMS calls the ACO low-revenue, which from 2024 opens a reduced rate below the threshold.
+        Whether CMS calls the ACO low-revenue.
     revenue_limit : bool
-        Whether losses are also limited by a share of the participants' revenue, which `settle` then needs.
+        Whether losses are also limited by a share of the participants' revenue.
 
     Returns
     -------
@@ -96,7 +54,7 @@ def terms(
     Raises
     ------
     InputError
-        Unknown programme or track, or a threshold the programme does not offer.
+        Unknown track, or a threshold the programme does not offer.
 
     References
     ----------
@@ -104,16 +62,9 @@ def terms(
 
     Examples
     --------
-    >>> terms("mssp", "ENHANCED", 2023, msr=0.01).loss_method
+    >>> mssp_terms(Rules("mssp", 2023), "ENHANCED", msr=0.01).loss_method
     'one_minus_rate_times_quality'
     """
-    if program != "mssp":
-        raise InputError(f"no rule table for the programme '{program}'; 'mssp' is the one there is")
-    if not isinstance(performance_year, int):
-        raise InputError(f"performance year: found {performance_year!r}; a whole number is wanted")
-    if agreement_start is not None and agreement_start > performance_year:
-        raise InputError(f"an agreement that starts in {agreement_start} has no performance year {performance_year}")
-    rules = Rules(program, performance_year, agreement_start)
     sharing_rate = cast(float, rules.value("sharing_rate", track).value)
     applied = _applied(rules, track, agreement_year, low_revenue=low_revenue, revenue_limit=revenue_limit)
     clauses: dict[str, Any] = {clause: rules.number(parameter, track) for clause, parameter in applied.items()}
@@ -122,13 +73,43 @@ def terms(
     score_method = rules.text("quality_method", track) == "score"
     beyond = f" ({rules.beyond()})" if rules.beyond() else ""
     return Terms(
-        name=f"MSSP {track}, performance year {performance_year}{beyond}",
+        name=f"MSSP {track}, performance year {rules.year}{beyond}",
         sharing_rate=sharing_rate,
         msr=_threshold(rules, track, msr),
         quality_method="multiplier" if score_method else "standard",
         loss_method=cast(Any, rules.text("loss_method", track)),
         **clauses,
     )
+
+
+def mssp_rules(
+    rules: Rules,
+    track: str,
+    agreement_year: int | None = None,
+    *,
+    low_revenue: bool = False,
+    revenue_limit: bool = False,
+) -> list[Assumption]:
+    """
+    Cited rules behind the terms of a track: the same rows that `mssp_terms` reads.
+
+    Parameters
+    ----------
+    rules, track, agreement_year, low_revenue, revenue_limit
+        As for `mssp_terms`.
+
+    Returns
+    -------
+    list of Assumption
+
+    Examples
+    --------
+    >>> mssp_rules(Rules("mssp", 2014), "Track 1")[0].value
+    0.5
+    """
+    applied = _applied(rules, track, agreement_year, low_revenue=low_revenue, revenue_limit=revenue_limit)
+    names = ["sharing_rate", "msr_method", "msr", "quality_method", "loss_method", *applied.values()]
+    return [rules.value(name, track) for name in names if rules.row(name, track) is not None]
 
 
 def _threshold(rules: Rules, track: str, msr: float | str | None) -> Any:
@@ -164,31 +145,3 @@ def _applied(
     if low_revenue and rules.row("below_msr_factor", track) is not None:
         applied |= {"below_msr_factor": "below_msr_factor", "below_msr_members": "below_msr_members"}
     return {clause: name for clause, name in applied.items() if rules.row(name, track) is not None}
-
-
-def rules_used(kind: ProgramTerms, performance_year: int) -> list[Assumption]:
-    """
-    Cited rules behind the terms of a programme in one year: the same rows that `terms` reads.
-
-    Parameters
-    ----------
-    kind : ProgramTerms
-        Programme, track and choices.
-    performance_year : int
-        Year settled.
-
-    Returns
-    -------
-    list of Assumption
-
-    Examples
-    --------
-    >>> rules_used(ProgramTerms(program="mssp", track="Track 1"), 2014)[0].value
-    0.5
-    """
-    rules = Rules(kind.program, performance_year, kind.agreement_start)
-    applied = _applied(
-        rules, kind.track, kind.agreement_year, low_revenue=kind.low_revenue, revenue_limit=kind.revenue_limit
-    )
-    names = ["sharing_rate", "msr_method", "msr", "quality_method", "loss_method", *applied.values()]
-    return [rules.value(name, kind.track) for name in names if rules.row(name, kind.track) is not None]

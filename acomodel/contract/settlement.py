@@ -3,65 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from acomodel.contract.clauses import Clauses, number
+from acomodel.contract.lines import LINES, Settlement
 from acomodel.contract.terms import Terms
-from acomodel.exhibit import Exhibit, Shown
 from acomodel.inputs import InputError
 from acomodel.rates import Numeric
 
-LINES: dict[str, tuple[str, str, str]] = {
-    "benchmark": ("Benchmark", "$.", "agreed spending for the period"),
-    "actual": ("Actual spending", "$.", "incurred and allowed under the contract"),
-    "capitation": ("Capitation", "$.", "part of the benchmark paid in advance; what follows is of the rest"),
-    "capitated_actual": ("Cost of capitated services", "$.", "as given, or in proportion"),
-    "savings": ("Savings (losses)", "$.", "benchmark − actual"),
-    "savings_rate": ("Savings rate", "%..", "savings ÷ benchmark, unrounded"),
-    "msr": ("Minimum savings rate", "%..", "from the terms, unrounded"),
-    "mlr": ("Minimum loss rate", "%..", "from the terms, unrounded; none in a one-sided contract"),
-    "target": ("Target", "$.", "benchmark × (1 − minimum savings rate)"),
-    "earns": ("Savings are shared", "", "savings rate at least the minimum, and sharing allowed"),
-    "owes": ("Losses are shared", "", "loss rate at least the minimum; never in a one-sided contract"),
-    "quality_score": ("Quality score", "%..", "as measured"),
-    "quality_factor": ("Quality factor", "%..", "what the score does to the sharing rate"),
-    "final_sharing_rate": ("Final sharing rate", "%..", "sharing rate × quality factor (× reduced rate)"),
-    "shared_savings": ("Savings to be shared", "$.", "from the first dollar, or beyond the threshold"),
-    "carried_in": ("Losses brought forward", "$.", "of earlier years, not yet set off"),
-    "carried_used": (
-        "Losses of earlier years set off",
-        "$.",
-        "at most the savings to be shared, if they are paid for",
-    ),
-    "carried_on": ("Losses carried on", "$.", "losses brought forward − set off + those of the period"),
-    "gross_savings": ("ACO's share of savings", "$.", "final sharing rate × (savings to be shared − losses set off)"),
-    "sequestration": ("Sequestration", "$.", "share of savings × sequestration rate"),
-    "savings_cap": ("Cap on savings", "$.", "least of the caps, after sequestration"),
-    "cut_by_cap": ("Cut by the cap", "$.", "what the cap takes"),
-    "earned_savings": ("Earned savings", "$.", "share − sequestration, at most the cap"),
-    "shared_losses": ("Losses to be shared", "$.", "from the first dollar, or beyond the threshold"),
-    "loss_rate": ("Final loss rate", "%..", "by the contract's method"),
-    "gross_losses": ("ACO's share of losses", "$.", "loss rate × losses to be shared"),
-    "loss_relief": ("Relief from losses", "$.", "disaster adjustment and losses forgiven"),
-    "loss_limit": ("Limit on losses", "$.", "lesser of the limits"),
-    "cut_by_limit": ("Cut by the limit", "$.", "what the limit takes"),
-    "owed_losses": ("Losses owed", "$.", "share − relief, at most the limit"),
-    "earned": ("Earned (owed)", "$.", "earned savings − losses owed"),
-    "recouped": ("Advance recouped", "$.", "from savings only, at most the balance"),
-    "capitation_result": ("Capitation less cost", "$.", "kept or borne by the ACO in full"),
-    "payment": ("Payment to (from) the ACO", "$.", "earned (owed) − advance recouped + capitation less cost"),
-}
-"""Label, display format and plain-words formula of every line, in the order they are worked out."""
+__all__ = ["LINES", "STANDARDS", "TIE", "Settlement", "settle"]
 
-
-_OF_A_CLAUSE = ("capitation", "capitated_actual", "capitation_result", "carried_in", "carried_used", "carried_on")
-"""Lines that an exhibit leaves out where they are zero: few contracts have their clause."""
-
-_AS_GIVEN = ("benchmark", "actual", "capitated_actual", "quality_score", "quality_factor", "carried_in")
+_AS_GIVEN = (
+    *("benchmark", "actual", "benchmark_addition", "capitated_actual", "quality_score", "quality_factor"),
+    *("carried_in", "withheld_released"),
+)
 """Lines that may be the very arrays given, of which a result takes copies."""
 
 STANDARDS = ("met", "alternative", "failed")
@@ -69,139 +27,6 @@ STANDARDS = ("met", "alternative", "failed")
 
 TIE = 1e-12
 """Rates closer than this are equal: a threshold is met at, not only above; far below a cent in a billion."""
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Settlement(Shown):
-    """
-    Every line of a settlement, each a number, an array or a Series as the inputs were.
-
-    All amounts are dollars and rates are shares; `LINES` gives each line's label and formula. Lines of
-    the side that does not apply are zero, but for the rates, which are those that would apply; a cap, limit or
-    loss threshold that the contract lacks is infinite.
-    """
-
-    benchmark: Numeric
-    actual: Numeric
-    capitation: Numeric
-    capitated_actual: Numeric
-    savings: Numeric
-    savings_rate: Numeric
-    msr: Numeric
-    mlr: Numeric
-    target: Numeric
-    earns: Numeric
-    owes: Numeric
-    quality_score: Numeric
-    quality_factor: Numeric
-    final_sharing_rate: Numeric
-    shared_savings: Numeric
-    carried_in: Numeric
-    carried_used: Numeric
-    carried_on: Numeric
-    gross_savings: Numeric
-    sequestration: Numeric
-    savings_cap: Numeric
-    cut_by_cap: Numeric
-    earned_savings: Numeric
-    shared_losses: Numeric
-    loss_rate: Numeric
-    gross_losses: Numeric
-    loss_relief: Numeric
-    loss_limit: Numeric
-    cut_by_limit: Numeric
-    owed_losses: Numeric
-    earned: Numeric
-    recouped: Numeric
-    capitation_result: Numeric
-    payment: Numeric
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row per settlement, one column per line, unrounded."""
-        lines = {f.name: getattr(self, f.name) for f in fields(self)}
-        if any(isinstance(v, pd.Series) for v in lines.values()):
-            return pd.DataFrame(lines)
-        return pd.DataFrame({name: np.atleast_1d(np.asarray(v)) for name, v in lines.items()})
-
-    def exhibit(
-        self, title: str = "Settlement", labels: Sequence[str] | None = None, *, brief: bool = False
-    ) -> Exhibit:
-        """Lines down, settlements across, in the order they are worked out; brief leaves out what does not apply."""
-        frame = self.to_frame()
-        frame = frame.drop(columns=[name for name in _OF_A_CLAUSE if not frame[name].any()])
-        if brief:
-            idle = [
-                name for name in frame if (frame[name].isin([0, np.inf])).all() and name not in ("savings", "payment")
-            ]
-            idle += ["quality_factor"] if (frame["quality_factor"] == frame["quality_score"]).all() else []
-            frame = frame.drop(columns=idle)
-        columns = [str(x) for x in (labels if labels is not None else frame.index)]
-        if len(columns) == 1 and labels is None:
-            columns = ["amount"]
-        table = frame.astype(object).T.set_axis(columns, axis=1)
-        table = table.map(lambda v: "none" if isinstance(v, float) and np.isinf(v) else v)
-        table.insert(len(columns), "How", [LINES[name][2] for name in frame.columns])
-        table.index = pd.Index([LINES[name][0] for name in frame.columns], name="Line")
-        formats = {label: style for label, style, _ in LINES.values() if style}
-        return Exhibit(title, table, formats)
-
-    def walk(self, position: int = 0) -> pd.Series:
-        """
-        From savings (or losses) to the payment of one settlement, as amounts that add up.
-
-        Parameters
-        ----------
-        position : int
-            Which settlement.
-
-        Returns
-        -------
-        pandas.Series
-            Step to amount, first the savings, last the payment; the steps between are what each clause
-            takes or gives back, and zero steps are left out. [$]
-
-        Examples
-        --------
-        >>> contract = Terms(sharing_rate=0.5, msr=0.02, share_from="threshold")
-        >>> settle(434.0, 421.0, contract).walk().round(2).to_dict()
-        {'Savings': 13.0, 'Within the threshold': -8.68, "Payer's share": -2.16, 'Payment': 2.16}
-        """
-        at = self.to_frame().iloc[position]
-        gain = at["savings"] > 0
-        shared, within = (at["earns"], "shared_savings") if gain else (at["owes"], "shared_losses")
-        sign = 1 if gain else -1
-        kept = at["savings"] - sign * at[within]
-        steps = {
-            "Savings" if gain else "Losses": at["savings"],
-            "Within the threshold" if shared else "Not shared": -kept,
-            "Losses of earlier years": -at["carried_used"],
-            "Payer's share": -sign
-            * (at[within] - at["carried_used"] - at["gross_savings" if gain else "gross_losses"]),
-            "Sequestration": -at["sequestration"],
-            "Cap": -at["cut_by_cap"],
-            "Relief": at["loss_relief"],
-            "Limit on losses": at["cut_by_limit"],
-            "Advance recouped": -at["recouped"],
-            "Capitation": at["capitation_result"],
-        }
-        first = next(iter(steps))
-        walk = {name: float(v) for name, v in steps.items() if name == first or abs(v) > 1e-9}
-        return pd.Series({**walk, "Payment": float(at["payment"])}, name="amount")
-
-    def __repr__(self) -> str:
-        """The settlement as a table of lines; a summary where there are many."""
-        frame = self.to_frame()
-        if len(frame) <= 4:
-            return repr(self.exhibit())
-        return (
-            f"{len(frame):,} settlements: {int((frame['payment'] > 0).sum()):,} paid "
-            f"${frame['payment'].clip(lower=0).sum():,.0f}, {int((frame['payment'] < 0).sum()):,} owe "
-            f"${-frame['payment'].clip(upper=0).sum():,.0f}"
-        )
-
-    def _repr_html_(self) -> str:
-        """The settlement as an HTML table of lines."""
-        return self.exhibit()._repr_html_() if len(self.to_frame()) <= 4 else f"<p>{self!r}</p>"
 
 
 def settle(
@@ -218,6 +43,8 @@ def settle(
     advance_balance: Numeric = 0.0,
     capitated_actual: Numeric | None = None,
     carried_losses: Numeric = 0.0,
+    benchmark_addition: Numeric = 0.0,
+    withheld_released: Numeric = 0.0,
     eligible: Numeric = True,
 ) -> Settlement:
     r"""
@@ -250,6 +77,11 @@ def settle(
         What the capitated services cost; by default the part of actual spending that they are of the benchmark. [$]
     carried_losses : numeric
         Losses brought forward from earlier years, at least zero; `carried_on` of the year before. [$]
+    benchmark_addition : numeric
+        Added to the benchmark once discount and quality have worked on it, such as a health equity adjustment;
+        negative where it is taken off. [$]
+    withheld_released : numeric
+        Amounts withheld in earlier years that are paid now, at least zero. [$]
     eligible : bool or array of bool
         False where sharing is refused for a reason outside the arithmetic.
 
@@ -265,6 +97,11 @@ def settle(
 
     Notes
     -----
+    The agreed benchmark :math:`B_0` first becomes the final one, with discount :math:`d`, part at risk :math:`w`,
+    quality score :math:`Q` (none where the standard was failed) and addition :math:`h`,
+
+    .. math:: B = B_0 (1 - d) \bigl(1 - w (1 - Q)\bigr) + h
+
     With benchmark :math:`B`, actual :math:`A`, threshold :math:`m`, sharing rate :math:`s`, quality
     factor :math:`q`, sequestration :math:`z` and cap :math:`C`,
 
@@ -274,7 +111,9 @@ def settle(
     rates unrounded; sequestration comes before the cap, which it does not cut. Losses mirror it with the
     loss rate in place of :math:`s q`, less relief, at most the lesser limit, and no sequestration. Under partial
     capitation :math:`B` and :math:`A` are those of the other services, and the ACO has :math:`cB - A_c` besides. Losses
-    brought forward are set against the savings to be shared.
+    brought forward are set against the savings to be shared. Where quality decides a part :math:`p` of the rate, and
+    the contract's method makes :math:`f` of the score, :math:`q = 1 - p + p f`; it is zero below a gate and where a
+    standard was failed. What is withheld comes last, from earned savings less advances recouped.
 
     References
     ----------
@@ -297,6 +136,7 @@ def settle(
     contract = Clauses(terms)
     inputs = [benchmark, actual, members, quality_score, quality_standard, quality_factor, revenue]
     inputs += [disaster_adjustment, advance_balance, eligible, capitated_actual, carried_losses]
+    inputs += [benchmark_addition, withheld_released]
     index = next((x.index for x in inputs if isinstance(x, pd.Series)), None)
     if any(isinstance(x, pd.Series) and not x.index.equals(index) for x in inputs):
         raise InputError("settle: Series with different indexes; align them first")
@@ -311,8 +151,19 @@ def settle(
     score = number("quality_score", quality_score, low=0.0, high=1.0)
     relief = number("disaster_adjustment", disaster_adjustment, low=0.0)
     balance = number("advance_balance", advance_balance, low=0.0)
+    released = number("withheld_released", withheld_released, low=0.0)
+    addition = number("benchmark_addition", benchmark_addition)
+    standard = np.asarray(quality_standard)
+    if not np.isin(standard, STANDARDS).all():
+        odd = standard[~np.isin(standard, STANDARDS)].flat[0]
+        raise InputError(f"settle: quality_standard is '{odd}'; one of {', '.join(STANDARDS)} is wanted")
 
     whole, part = (bench, spent), contract["capitated"]
+    discount = contract["benchmark_discount"] * bench
+    lacking = np.where(standard == "failed", 1.0, 1 - score)
+    unearned = contract["benchmark_at_risk"] * lacking * (bench - discount)
+    bench = number("final_benchmark", bench - discount - unearned + addition, above=0.0)
+    final_benchmark = bench
     capitation = part * bench
     cost = part * spent if capitated_actual is None else number("capitated_actual", capitated_actual, low=0.0)
     if capitated_actual is not None and (part == 0).any():
@@ -333,10 +184,6 @@ def settle(
     owes = (savings < 0) & (-savings_rate >= mlr - TIE) & may_share
     beyond = contract.states("share_from", "threshold")
 
-    standard = np.asarray(quality_standard)
-    if not np.isin(standard, STANDARDS).all():
-        odd = standard[~np.isin(standard, STANDARDS)].flat[0]
-        raise InputError(f"settle: quality_standard is '{odd}'; one of {', '.join(STANDARDS)} is wanted")
     factor = contract.quality_factor(score, standard)
     if quality_factor is not None:
         factor = number("quality_factor", quality_factor, low=0.0, high=1.0)
@@ -362,9 +209,14 @@ def settle(
     owed_losses = np.minimum(gross_losses - loss_relief, loss_limit)
 
     recouped = np.minimum(balance, earned_savings)
+    withheld = contract["withheld"] * (earned_savings - recouped)
     lines: dict[str, Any] = {
         "benchmark": whole[0],
         "actual": whole[1],
+        "discount": discount,
+        "benchmark_unearned": unearned,
+        "benchmark_addition": addition,
+        "final_benchmark": final_benchmark,
         "capitation": capitation,
         "capitated_actual": cost,
         "savings": savings,
@@ -395,8 +247,10 @@ def settle(
         "owed_losses": owed_losses,
         "earned": earned_savings - owed_losses,
         "recouped": recouped,
+        "withheld": withheld,
+        "withheld_released": released,
         "capitation_result": capitation - cost,
-        "payment": earned_savings - owed_losses - recouped + (capitation - cost),
+        "payment": earned_savings - owed_losses - recouped - withheld + released + (capitation - cost),
     }
     return Settlement(**{name: _shaped(value, shape, index, name in _AS_GIVEN) for name, value in lines.items()})
 

@@ -45,6 +45,7 @@ class Terms:
     .. [3] Lendner, "ACO contracts," Managed Care: corridors, caps, quality as gate and ladder.
     .. [4] Brookings-Dartmouth, "ACO Toolkit," Jan. 2010, part 3, exhibit 3.12 and p. 50: partial capitation.
     .. [5] CMS-1345-P, 2011: losses of the Physician Group Practice demonstration, set against later savings.
+    .. [6] CMS, ACO REACH and Direct Contracting results, 2021 and 2023: discount, quality withhold, marginal corridors.
 
     Examples
     --------
@@ -108,6 +109,20 @@ class Terms:
     losses_carried: bool = Field(
         default=False, description="whether losses that would have been shared are set against savings of later years"
     )
+    benchmark_discount: Share = Field(
+        default=0.0, description="taken off the benchmark before anything is compared [share of benchmark]"
+    )
+    benchmark_at_risk: Share = Field(
+        default=0.0,
+        description="part of the discounted benchmark that is held back and earned by the quality score "
+        "[share of benchmark]",
+    )
+    quality_part: Share = Field(
+        default=1.0, description="part of the sharing rate that quality decides; the rest is paid outright [share]"
+    )
+    withheld: Share = Field(
+        default=0.0, description="part of what is paid for savings that is held back until later [share of payment]"
+    )
 
     @model_validator(mode="after")
     def _coherent(self) -> Terms:
@@ -129,12 +144,18 @@ class Terms:
             raise ValueError("the last corridor must end at inf")
         if self.losses_carried and self.loss_method != "none":
             raise ValueError("losses_carried is for contracts in which the ACO bears no losses")
+        if self.quality_part < 1 and self.quality_method in ("none", "gate"):
+            raise ValueError(
+                f"quality_part is given but quality_method = '{self.quality_method}' leaves nothing for it to divide"
+            )
+        if self.benchmark_discount == 1 or self.benchmark_at_risk == 1:
+            raise ValueError("benchmark_discount and benchmark_at_risk must leave some of the benchmark")
         return self
 
     @property
     def needs_quality_score(self) -> bool:
         """Whether the payment depends on a measured score."""
-        scored = self.quality_method in ("multiplier", "gate", "ladder")
+        scored = self.quality_method in ("multiplier", "gate", "ladder") or self.benchmark_at_risk > 0
         return scored or self.loss_method == "one_minus_rate_times_quality"
 
     @property
@@ -146,6 +167,30 @@ class Terms:
     def two_sided(self) -> bool:
         """Whether the ACO bears a share of losses."""
         return self.loss_method != "none"
+
+
+def for_final_benchmark(terms: Terms) -> Terms:
+    """
+    Terms for a benchmark on which discount and quality have worked already.
+
+    Parameters
+    ----------
+    terms : Terms
+        The contract.
+
+    Returns
+    -------
+    Terms
+        Without discount and without a part of the benchmark at risk; the very terms where they have neither.
+
+    Examples
+    --------
+    >>> for_final_benchmark(Terms(sharing_rate=1.0, benchmark_discount=0.03)).benchmark_discount
+    0.0
+    """
+    if terms.benchmark_discount == terms.benchmark_at_risk == 0:
+        return terms
+    return dataclasses.replace(terms, benchmark_discount=0.0, benchmark_at_risk=0.0)
 
 
 def changed(terms: Terms, clauses: Mapping[str, Any], name: str | None = None) -> Terms:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from acomodel.budget.mssp.record import Record
-from acomodel.contract.mssp import ProgramTerms, rules_used
+from acomodel.contract.programs import ProgramTerms, rules_used
 from acomodel.exhibit import Assumption, Basis
 from acomodel.privacy import FEW, SMALL_CELL
 from acomodel.workbench.budget import Budget
+from acomodel.workbench.quality import assumptions as quality_assumptions
 from acomodel.workbench.scenario import Scenario, settings
 from acomodel.workbench.tables import Tables
 
@@ -30,6 +31,8 @@ _ZERO_IS_UNUSED = (
     "adjustment",
     "balance",
     "carried_losses",
+    "benchmark_addition",
+    "withheld_released",
     "weights.own",
     "weights.national",
     "weights.regional",
@@ -70,6 +73,7 @@ def assumptions_of(
         for name, words, unit in (("member_months", "Exposure", "member months"), ("allowed", "Spending", "$")):
             text = f"{row.name}: {words.lower()} of the whole year"
             found.append(Assumption(text, round(float(row[name]), 2), unit, "judgment", source))
+    found += quality_assumptions(scenario, tables)
     if budget is not None:
         found += _derived(budget)
     if record is not None:
@@ -108,14 +112,27 @@ def _in_force(scenario: Scenario, tables: Tables, key: str) -> bool:
 def _goes_without_saying(scenario: Scenario, key: str, value: Any) -> bool:
     """Whether a setting need not be listed: an unused clause of the terms, a year that is its label."""
     steps = key.split(".")
+    if steps[-1] == "quality_standard" and scenario.quality is not None and int(steps[1]) == scenario.headline():
+        return True
     if steps[-1] == "quality_standard" and not scenario.of_programme:
         return value == "met"
+    if steps[0] == "quality":
+        return _of_another_scheme(scenario, steps)
     if steps[-1] == "performance_year":
         return str(value) == scenario.years[int(steps[1])].label
     if steps[0] == "negotiation" and steps[-1] == "name":
         return True
     said = ("terms.share_from", "terms.msr", "terms.loss_method", "outlook.years", "outlook.draws", "outlook.seed")
     return steps[0] in ("terms", "outlook", "negotiation") and key not in said and _field(scenario, steps)[1]
+
+
+def _of_another_scheme(scenario: Scenario, steps: list[str]) -> bool:
+    """Whether a quality setting says nothing: points of another scheme, or one that every score has."""
+    if scenario.quality is None:
+        return True
+    if scenario.quality.scheme == "toolkit" and steps[1] in ("first_agreement", "complete"):
+        return True
+    return steps[1] == "points" and (scenario.quality.scheme != "toolkit" or steps[-1] == "improvement")
 
 
 def _field(scenario: Scenario, steps: list[str]) -> tuple[str, bool]:
@@ -144,6 +161,8 @@ def _of_setting(scenario: Scenario, tables: Tables, key: str, value: Any) -> Ass
     words = re.split("[:;]", words)[0]
     if steps[0] == "years":
         words = f"{scenario.years[int(steps[1])].label}: {words}"
+    if steps[0] == "distribution" and len(steps) > 3 and scenario.distribution is not None:
+        words = f"{scenario.distribution.pools[int(steps[2])].name}: {words}"
     if steps[0] == "negotiation" and len(steps) > 3:
         words = f"{getattr(scenario.negotiation, steps[1])[int(steps[2])].name}: {words}"
     if isinstance(value, dict):
@@ -195,7 +214,7 @@ def _kind(steps: list[str], unit: str) -> Basis:
     """Kind of basis: contract for terms, data for tables and figures of a period, else judgment."""
     if steps[0] == "claims" and steps[1] in ("aco_id", "attribution", "membership", "scope"):
         return "contract"
-    if steps[0] == "terms" or steps in _AGREED:
+    if steps[0] == "terms" or steps in _AGREED or (steps[0] in ("distribution", "quality") and unit != "table"):
         return "contract"
     if steps[0] == "historical" and (unit in ("year", "number") or steps[1] in ("weights", "update")):
         return "rule"

@@ -30,7 +30,8 @@ def movable(scenario: Scenario) -> list[str]:
     parts = {"trend": scenario.trend, "risk": scenario.risk, "historical": scenario.historical}
     keys = [f"{name}.adjustment" for name, part in parts.items() if part is not None]
     at = scenario.headline()
-    return keys + [f"years.{at}.{name}" for name in ("benchmark_adjustment", "actual_adjustment", "quality_score")]
+    moved = ["benchmark_adjustment", "actual_adjustment"] + ["quality_score"] * (scenario.quality is None)
+    return keys + [f"years.{at}.{name}" for name in moved]
 
 
 def outcome(run: Run, values: Mapping[str, np.ndarray], line: str = "payment") -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.programs import ProgramTerms
 from acomodel.workbench.exhibits.settings import field_of, in_words
 from acomodel.workbench.model import Run
 from acomodel.workbench.naming import PARTS, name_of, printable, value_in_words
@@ -153,7 +153,8 @@ def changes_of(before: Run, after: Run) -> tuple[Change, ...]:
     if kinds[0] != kinds[1]:
         found.append(_made_otherwise(before, after, kinds, differ))
         parts = ("terms", "years")
-    held = found[0].keys if found else ()
+    found += _scored_otherwise(before.scenario, after.scenario, differ)
+    held = [key for one in found for key in one.keys]
     for part in parts:
         found += [one for one in _of_part(before, after, part, differ) if not set(one.keys) & set(held)]
     return tuple(_each_its_own_words(found))
@@ -186,8 +187,26 @@ def _made_otherwise(before: Run, after: Run, kinds: Sequence[str], differ: list[
         for at, (old, new) in enumerate(zip(before.scenario.years, after.scenario.years, strict=True)):
             stated = [k for k in ("benchmark", "benchmark_pmpm") if getattr(old, k) != getattr(new, k)]
             keys += [f"years.{at}.{name}" for name in stated]
-    tables = [name for name in differ if name != "costs"]
+    tables = [name for name in differ if name not in ("costs", "measures")]
     return Change("benchmark", "How the benchmark is made", tuple(keys), tuple(tables), *kinds)
+
+
+def _scored_otherwise(before: Scenario, after: Scenario, differ: list[str]) -> list[Change]:
+    """One step for how the quality score comes about, where a run works it out; a score stated instead goes with it."""
+    old, new = before.quality, after.quality
+    tables = tuple(name for name in differ if name == "measures")
+    if old == new and not tables:
+        return []
+    keys = ["quality"]
+    if _same_years(before, after) and (old is None) != (new is None):
+        at = (before if old is not None else after).headline()
+        pair = before.years[at], after.years[at]
+        stated = [n for n in ("quality_score", "quality_standard") if getattr(pair[0], n) != getattr(pair[1], n)]
+        keys += [f"years.{at}.{name}" for name in stated]
+    words = ["as stated" if one is None else f"worked out: {one.scheme}" for one in (old, new)]
+    if words[0] == words[1]:
+        words[1] += ", other measures" if tables else ", other settings"
+    return [Change("quality", "Quality score", tuple(keys), tables, *words)]
 
 
 def _same_years(before: Scenario, after: Scenario) -> bool:

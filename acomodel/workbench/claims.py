@@ -12,6 +12,8 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.truncation import excess
+from acomodel.claims.care.measures import measures_total
+from acomodel.claims.care.tables import Care, care_of, read_care
 from acomodel.claims.completion import CompletionSettings
 from acomodel.claims.population import Population
 from acomodel.claims.runoff import ALL, Completion, complete
@@ -43,6 +45,8 @@ class Claims:
         `standard_error` [$] and the ends `low` and `high` of its interval [$].
     in_progress : pandas.Series or None
         The same of the year that is not over, under its number, as it is forecast from its claims so far.
+    care : Care or None
+        Tables on the year and on physicians, where they are asked for.
     """
 
     study: Study
@@ -51,6 +55,7 @@ class Claims:
     monthly: pd.DataFrame
     actuals: pd.DataFrame
     in_progress: pd.Series | None = None
+    care: Care | None = None
 
     @property
     def years(self) -> list[int]:
@@ -142,10 +147,13 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     if wanted.tables is not None:
         found, people = read_study(folder / wanted.tables, wanted.scope), read_people(folder / wanted.tables / "people")
         _check_unchanged(wanted, found)
+        care = None if wanted.care is None else read_care(folder / wanted.tables / "care")
     else:
         with open_book(wanted, folder) as dataset:
             found, population = study(wanted, dataset)
-            people = people_of(dataset, _known_so_far(wanted, found, population), wanted.years, wanted.scope)
+            seen = _known_so_far(wanted, found, population)
+            people = people_of(dataset, seen, wanted.years, wanted.scope)
+            care = None if wanted.care is None else care_of(dataset, seen, wanted.years, wanted.scope, wanted.care)
     ours = found.experience
     exposure = ours.exposure["member_months"]
     exposure = exposure[exposure > 0]
@@ -184,10 +192,10 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
         }
     actuals = pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
     if running is None:
-        return Claims(found, people, completion, monthly, actuals)
+        return Claims(found, people, completion, monthly, actuals, care=care)
     row, words = _to_its_end(running, payments, exposure, rule, undated)
     completion = replace(completion, notes=(words, *completion.notes))
-    return Claims(found, people, completion, monthly, actuals, row)
+    return Claims(found, people, completion, monthly, actuals, row, care)
 
 
 def _known_so_far(wanted: ClaimsSettings, found: Study, population: Population) -> Population:
@@ -230,11 +238,51 @@ def _to_its_end(
     return pd.Series(figures, name=year), words
 
 
+def measured(results: pd.DataFrame, care: Care | None) -> pd.DataFrame:
+    """
+    Results of quality measures, those without figures taken from the claims where these tell of the measure.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Table `measures`; a row without counts and rate names a measure of `claims_measures`, by its key or its name.
+    care : Care or None
+        What was worked out of the claims.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table, filled.
+    """
+    bare = results.reindex(columns=["numerator", "denominator", "rate"]).isna().all(axis=1)
+    if care is None or not bare.any():
+        return results
+    found = measures_total(care.measures)
+    found = found[(found["denominator"] > 0) & (found["per"] == 1)]
+    keys = {str(name): key for key, name in found["name"].items()} | {str(key): key for key in found.index}
+    filled = results.copy()
+    for at, name in results.loc[bare, "measure"].items():
+        for column, source in _FILLED.items() if name in keys else ():
+            if column == "measure" or pd.isna(filled.loc[at, column]) or filled.loc[at, column] == "":
+                filled.loc[at, column] = found.loc[keys[name], source]
+    return filled
+
+
+_FILLED = {
+    "measure": "name",
+    "domain": "area",
+    "better": "direction",
+    "numerator": "numerator",
+    "denominator": "denominator",
+}
+"""Columns that the claims fill, and where from."""
+
+
 def _check_unchanged(wanted: ClaimsSettings, found: Study) -> None:
     """Refuse settings other than those that the kept tables were worked out with: they would change nothing."""
     was = found.source.get("made_with", {})
     now = made_with(wanted, wanted.aco_id or str(found.source["aco_id"]))
-    for key in [k for k in was if was[k] != now.get(k)]:
+    for key in [k for k in was if was[k] != now.get(k) and not (k == "care" and wanted.care is None)]:
         raise InputError(
             f"claims.{key}: found {json.dumps(now.get(key))}; the tables in '{wanted.tables}' were worked out with "
             f"{json.dumps(was[key])}, and another choice needs the claims themselves"

@@ -11,7 +11,7 @@ import numpy as np
 
 from acomodel.budget.benchmark import Benchmark
 from acomodel.budget.mssp.record import Record, benchmark_of_record
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.programs import ProgramTerms
 from acomodel.contract.settlement import Settlement, settle
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError

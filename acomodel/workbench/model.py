@@ -130,7 +130,7 @@ class Run(Shown):
         position : int, optional
             Position of the year; the headline year by default.
         rates : sequence of float, optional
-            Savings rates; the scenario's by default. [share of benchmark]
+            Savings rates; the scenario's by default. [share of final benchmark]
 
         Returns
         -------
@@ -140,10 +140,11 @@ class Run(Shown):
         at = self.scenario.headline() if position is None else position
         tried = np.sort(np.array(self.scenario.outcomes.savings_rates if rates is None else rates))
         benchmark = float(self.lines()["benchmark"].iloc[at])
+        final = float(self.lines()["final_benchmark"].iloc[at])
         beside = self.given(at)
         if beside["capitated_actual"] is not None:
-            beside["capitated_actual"] *= benchmark / float(self.lines()["actual"].iloc[at]) * (1 - tried)
-        result = settle(benchmark, benchmark * (1 - tried), self.terms[at], **beside)
+            beside["capitated_actual"] *= final / float(self.lines()["actual"].iloc[at]) * (1 - tried)
+        result = settle(benchmark, final * (1 - tried), self.terms[at], **beside)
         return result.to_frame().set_axis(pd.Index(tried, name="outcome"))
 
     def one_way(self, line: str = "payment") -> OneWay:

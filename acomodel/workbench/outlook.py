@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from acomodel.contract.settlement import Settlement, settle
-from acomodel.contract.terms import Terms
+from acomodel.contract.terms import Terms, for_final_benchmark
 from acomodel.exhibit import Assumption, Basis, Exhibit
 from acomodel.inputs import InputError
 from acomodel.outlook.luck.chance import chance
@@ -56,7 +56,7 @@ class Outlook:
     members : int
         Members whose costs are drawn. [members]
     benchmark : float
-        Benchmark of the headline year. [$]
+        Final benchmark of the headline year. [$]
     terms : Terms
         Contract of the headline year, taken for every year simulated.
     quality : dict
@@ -75,6 +75,8 @@ class Outlook:
         Where they come from.
     truncated_at : float or None
         Amount a member above which costs do not count. [$]
+    final : bool
+        Whether discount, quality or an addition have worked on the benchmark.
     """
 
     scenario: Scenario
@@ -89,6 +91,7 @@ class Outlook:
     costs: CostDistribution
     source: str
     truncated_at: float | None
+    final: bool = False
 
     @property
     def true_savings(self) -> float:
@@ -190,6 +193,9 @@ class Outlook:
             words = "the contract" if self.scenario.large_claims or wanted.truncate else TRUNCATED
             amount = round(self.truncated_at, 2)
             found.append(Assumption("Costs of a member count up to", amount, "$", "contract", words))
+        if self.final:
+            words = "final benchmark: after discount, what quality earned of it, and what is added"
+            found.append(Assumption("Savings of the coming years are against", self.benchmark, "$", "contract", words))
         for name, words, size in self._sizes():
             if not self._stated(name):
                 basis, where = self._whence(name)
@@ -266,7 +272,7 @@ def outlook_of(
     if members is None or members < 1:
         return None
     quality = {name: beside[name] for name in ("quality_score", "quality_standard", "revenue")}
-    benchmark = float(np.atleast_1d(np.asarray(settlement.benchmark))[at])
+    benchmark = float(np.atleast_1d(np.asarray(settlement.final_benchmark))[at])
     truncated = truncated_at(scenario, tables, budget, benchmark / members)
     costs, source = member_costs(scenario, tables, benchmark / members, truncated)
     found = _sizes(scenario, tables, budget, terms[at], costs)
@@ -283,7 +289,7 @@ def outlook_of(
         scenario,
         round(members),
         benchmark,
-        terms[at],
+        for_final_benchmark(terms[at]),
         quality,
         float(beside["members"] or members),
         float(np.atleast_1d(np.asarray(settlement.carried_in))[at]),
@@ -292,6 +298,7 @@ def outlook_of(
         costs,
         source,
         truncated,
+        final=benchmark != float(np.atleast_1d(np.asarray(settlement.benchmark))[at]),
     )
 
 

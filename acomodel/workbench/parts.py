@@ -52,6 +52,10 @@ class YearSettings:
     carried_losses: float = Field(
         default=0.0, ge=0, description="losses brought forward from before the first period [$]"
     )
+    benchmark_addition: float = Field(
+        default=0.0, description="added to the benchmark after discount and quality, such as an equity adjustment [$]"
+    )
+    withheld_released: float = Field(default=0.0, ge=0, description="withheld in earlier periods and paid now [$]")
     benchmark_adjustment: float = Field(
         default=0.0, gt=-1, lt=1, description="what-if: change of the benchmark [share]"
     )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from acomodel.workbench.adjustments import applied_ratio, measured_ratio
 from acomodel.workbench.budget import Budget
+from acomodel.workbench.quality import quality_of
 from acomodel.workbench.years import months_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def results_of(run: Run) -> dict[str, Any]:
     figures["outcomes"] = _records(run.outcomes())
     figures["outlook"] = None if run.outlook is None else _plain(run.outlook.figures())
     figures["negotiation"] = None if run.negotiation is None else _plain(run.negotiation.figures())
+    figures["quality"] = _quality(run)
+    figures["distribution"] = _distribution(run)
     return {
         "scenario": {"name": run.scenario.name, "title": run.scenario.title},
         "results": figures,
@@ -104,6 +107,22 @@ def _risk(run: Run, budget: Budget) -> dict[str, Any] | None:
         "measured_ratio": measured_ratio(run.scenario, budget.risk, printed=printed),
         "applied_ratio": applied_ratio(run.scenario, budget.risk, printed=printed),
     }
+
+
+def _quality(run: Run) -> dict[str, Any] | None:
+    """Quality score of the leading year, where it is worked out."""
+    found = quality_of(run.scenario, run.tables)
+    return None if found is None else {"scheme": found.scheme, "score": found.score, "standard": found.standard}
+
+
+def _distribution(run: Run) -> list[dict[str, Any]] | None:
+    """From the payment to the pools, year by year, where the scenario divides it."""
+    from acomodel.workbench.distribution import distribution_of
+
+    found = distribution_of(run)
+    if found is None:
+        return None
+    return [{"year": year} | _plain(one.walk().to_dict()) for year, one in found.yearly.years.items()]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

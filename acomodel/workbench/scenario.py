@@ -19,11 +19,16 @@ from acomodel.budget.mssp.record import HistoricalSettings
 from acomodel.budget.projection import TrendSettings
 from acomodel.budget.risk import RiskSettings
 from acomodel.budget.truncation import LargeClaimSettings
+from acomodel.claims.care.peers import PhysicianSettings
 from acomodel.claims.experience import ExperienceSettings
 from acomodel.claims.study import ClaimsSettings
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.distribution.settings import DistributionSettings
+from acomodel.contract.programs import ProgramTerms
+from acomodel.contract.quality.settings import QualitySettings
 from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError, nearest, read_text
+from acomodel.outlook.monitoring.settings import MonitoringSettings
+from acomodel.outlook.negotiation.venture import AcoSettings
 from acomodel.outlook.sensitivity.one_way import SensitivitySettings
 from acomodel.outlook.settings import NegotiationSettings, OutlookSettings
 from acomodel.workbench.faults import fault_in, known_beside
@@ -74,6 +79,15 @@ class Scenario:
     negotiation: NegotiationSettings = Field(
         default_factory=lambda: NegotiationSettings(), description="what is negotiated"
     )
+    quality: QualitySettings | None = Field(default=None, description="quality score of the leading year")
+    distribution: DistributionSettings | None = Field(
+        default=None, description="how the payment is divided within the ACO"
+    )
+    aco: AcoSettings | None = Field(default=None, description="what the ACO costs to start and to run")
+    monitoring: MonitoringSettings | None = Field(default=None, description="how the year is watched as it goes")
+    physicians: PhysicianSettings | None = Field(
+        default=None, description="how physicians are compared with their peers"
+    )
     basis: dict[str, str] = Field(default_factory=dict, description="where each setting comes from")
     path: Path = Field(default_factory=lambda: Path(), description="file the scenario was read from")
 
@@ -82,6 +96,7 @@ class Scenario:
         parts = {"experience": self.experience, "trend": self.trend, "benchmark": self.benchmark}
         given = [name for name, part in parts.items() if part is not None]
         self._one_benchmark(given)
+        self._one_score()
         if given and len(given) < len(parts):
             lacking = ", ".join(name for name in parts if name not in given)
             raise ValueError(f"a budget needs the tables experience, trend and benchmark; missing: {lacking}")
@@ -110,6 +125,13 @@ class Scenario:
             if year.actual_pmpm is not None and not (exposed and (year.member_months or self.benchmark)):
                 raise ValueError(f"years: '{year.label}' gives actual_pmpm without member_months")
         return self
+
+    def _one_score(self) -> None:
+        """Refuse a quality score that is stated beside measures to work it out from."""
+        year = self.years[self.headline()]
+        if self.quality is not None and (year.quality_score is not None or year.quality_standard != "met"):
+            stated = "quality_standard" if year.quality_score is None else "quality_score"
+            raise ValueError(f"years: '{year.label}' states a {stated} and [quality] works it out; one is wanted")
 
     def _one_benchmark(self, budget: list[str]) -> None:
         """Refuse a historical benchmark beside a projected one, or of another agreement than the terms."""

@@ -10,10 +10,12 @@ from functools import cached_property
 import pandas as pd
 
 from acomodel.budget.trend import Measure, TrendFit, TrendRule, all_categories, fit_trend
+from acomodel.claims.care.episodes import check_episodes, unnamed
+from acomodel.claims.care.physicians import check_measures
 from acomodel.claims.experience import annual_from_monthly, check_whole, cost_utilization_report, trend_report
 from acomodel.inputs import InputError, dictionary, read_table
 from acomodel.outlook.luck.cost_files import cost_table
-from acomodel.workbench.claims import Claims, read_claims
+from acomodel.workbench.claims import Claims, measured, read_claims
 from acomodel.workbench.scenario import Scenario
 
 _KEYS = {
@@ -24,6 +26,11 @@ _KEYS = {
     "trend": ("year", "service_category"),
     "base_years": ("period", "enrollment_type"),
     "type_growth": ("enrollment_type",),
+    "participants": ("participant", "tin"),
+    "measures": ("measure", "payer"),
+    "targets": ("kind", "name"),
+    "episodes": ("episode",),
+    "physician_measures": ("physician", "measure"),
 }
 
 
@@ -44,6 +51,11 @@ class Tables:
     base_years: pd.DataFrame | None = None
     type_growth: pd.DataFrame | None = None
     costs: pd.DataFrame | None = None
+    participants: pd.DataFrame | None = None
+    measures: pd.DataFrame | None = None
+    targets: pd.DataFrame | None = None
+    episodes: pd.DataFrame | None = None
+    physician_measures: pd.DataFrame | None = None
     claims: Claims | None = None
     _fits: dict[tuple[str, TrendRule, Measure], TrendFit] = field(default_factory=dict, repr=False)
     _kept: dict[tuple[tuple[int, float], ...], Tables] = field(default_factory=dict, repr=False)
@@ -157,6 +169,11 @@ TABLE_SETTINGS = {
     "base_years": "historical.table",
     "type_growth": "historical.growth",
     "costs": "outlook.costs",
+    "participants": "distribution.table",
+    "measures": "quality.table",
+    "targets": "monitoring.table",
+    "episodes": "physicians.episodes",
+    "physician_measures": "physicians.measures",
 }
 """Table name to the setting that names its file."""
 
@@ -183,6 +200,11 @@ def read_tables(scenario: Scenario) -> Tables:
     """
     files = table_files(scenario)
     read = {t: read_table(scenario.folder / f, t, key=_KEYS[t]) for t, f in files.items() if t in _KEYS}
+    if "episodes" in read:
+        check_episodes(read["episodes"], str(scenario.folder / files["episodes"]))
+        read["episodes"] = unnamed(read["episodes"])
+    if "physician_measures" in read:
+        check_measures(read["physician_measures"], str(scenario.folder / files["physician_measures"]))
     if "costs" in files:
         read["costs"] = cost_table(scenario.folder / files["costs"])
     if scenario.claims is None:
@@ -192,4 +214,6 @@ def read_tables(scenario: Scenario) -> Tables:
     except InputError as error:
         raise InputError(str(error) if str(scenario.folder) in str(error) else f"{scenario.path}: {error}") from None
     until = scenario.benchmark.year if scenario.benchmark is not None else None
+    if "measures" in read:
+        read["measures"] = measured(read["measures"], claims.care)
     return Tables(files, **read, monthly=claims.before(until), claims=claims)

@@ -10,6 +10,7 @@ from acomodel.contract.terms import Terms
 from acomodel.inputs import InputError
 from acomodel.rates import MONTHS
 from acomodel.workbench.parts import YearSettings
+from acomodel.workbench.quality import of_year
 from acomodel.workbench.scenario import Scenario
 from acomodel.workbench.tables import Tables
 
@@ -18,10 +19,11 @@ def check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) ->
     """Refuse a year that lacks what its terms depend on, or gives what they have no clause for."""
     for position, (year, agreed) in enumerate(zip(scenario.years, terms, strict=True)):
         key = f"years.{position}"
-        alternative = agreed.quality_method == "standard" and year.quality_standard == "alternative"
-        if year.quality_score is None and (agreed.needs_quality_score or alternative):
+        score, standard = of_year(scenario, tables, position)
+        alternative = agreed.quality_method == "standard" and standard == "alternative"
+        if score is None and (agreed.needs_quality_score or alternative):
             raise InputError(f"{key}.quality_score: missing; the payment for {year.label} depends on it")
-        if year.quality_standard == "alternative" and agreed.quality_method != "standard":
+        if standard == "alternative" and agreed.quality_method != "standard":
             raise InputError(f"{key}.quality_standard: found 'alternative'; the terms know no such standard")
         if year.revenue is not None and not agreed.needs_revenue:
             hint = "; set terms.revenue_limit = true to limit losses by it" if scenario.of_programme else ""
@@ -66,15 +68,17 @@ def months_of(scenario: Scenario, tables: Tables, position: int) -> float | None
 def given(scenario: Scenario, tables: Tables, position: int) -> dict[str, Any]:
     """What a year hands to `settle` beside benchmark, actual and terms; None where it is not given."""
     year = scenario.years[position]
-    months = months_of(scenario, tables, position)
+    months, (score, standard) = months_of(scenario, tables, position), of_year(scenario, tables, position)
     members = year.members if year.members is not None else (months / MONTHS if months else None)
     return {
         "members": members,
-        "quality_score": 1.0 if year.quality_score is None else year.quality_score,
-        "quality_standard": year.quality_standard,
+        "quality_score": 1.0 if score is None else score,
+        "quality_standard": standard,
         "revenue": year.revenue,
         "disaster_adjustment": year.disaster_adjustment,
         "advance_balance": year.advance_balance,
         "capitated_actual": year.capitated_actual,
         "carried_losses": year.carried_losses,
+        "benchmark_addition": year.benchmark_addition,
+        "withheld_released": year.withheld_released,
     }

@@ -22,7 +22,7 @@ from acomodel.cli import COMMANDS
 
 DATA = Path(acomodel.__file__).parent / "data"
 ROOMS = {
-    "inputs": ("inputs", "exhibit", "rates", "periods", "puf", "programs", "privacy"),
+    "inputs": ("inputs", "exhibit", "rates", "periods", "puf", "reach", "programs", "privacy", "reliability"),
     "claims": ("claims",),
     "budget": ("budget",),
     "contract": ("contract",),
@@ -155,6 +155,11 @@ ABOUT = {
     "large_claims": "Claimants above the threshold: `[large_claims] table`.",
     "base_years": "Base years of a Shared Savings agreement by enrollment type: `[historical] table`.",
     "type_growth": "Growth by enrollment type: `[historical] growth`.",
+    "measures": "Results of quality measures: `[quality] table`; of measures without figures the claims are asked.",
+    "participants": "Practices and physicians who share in a payment: `[distribution] table`.",
+    "targets": "Targets by service category or specialty: `[monitoring] table`.",
+    "episodes": "Episodes of care, in place of those found in claims: `[physicians] episodes`.",
+    "physician_measures": "Results of measures by physician: `[physicians] measures`.",
     "claims": "Lines of claims, as `ingest` writes and reads them.",
     "eligibility": "Spans of coverage.",
     "providers": "Who rendered the services, and who belongs to which ACO.",

@@ -94,7 +94,7 @@ def both(data, codes, window, earlier, free):
     return [table.order_by("member_id").to_pandas() for table in (fast, slow)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(SEEDS, st.sampled_from(METHODS), st.sampled_from([2014, 2018, 2019, 2025]), st.booleans())
 def test_attribution_is_the_same_in_every_book(seed, method, year, free):
     earlier = EARLIER if year == 2025 else None

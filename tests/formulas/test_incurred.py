@@ -262,7 +262,7 @@ COST = st.floats(1, 1e4)
 USE = st.integers(0, 50)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), USE, COST, USE, COST), min_size=1, max_size=9))
 def test_use_price_and_mix_add_up_exactly(rows):
     frame = pd.DataFrame(rows, columns=["group", "item", "u0", "p0", "u1", "p1"])

@@ -222,7 +222,7 @@ def better_and_worse(draw):
     return better, worse
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pair=better_and_worse())
 def test_a_contract_better_in_every_clause_never_pays_less(pair):
     better, worse = (FUTURES.settle(terms) for terms in pair)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from acomodel import InputError, Rules, minimum_savings_rate, settle, terms
-from acomodel.contract.mssp import ProgramTerms, rules_used
+from acomodel.contract.programs import ProgramTerms, rules_used
 from acomodel.programs import rule_table
 
 TABLE = rule_table("mssp")

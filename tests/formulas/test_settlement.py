@@ -47,6 +47,10 @@ def contracts(draw):
         sequestration=draw(st.floats(0, 0.05)),
         capitated=draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])),
         losses_carried=carried,
+        benchmark_discount=draw(st.sampled_from([0.0, 0.0, 0.03])),
+        benchmark_at_risk=draw(st.sampled_from([0.0, 0.0, 0.05])),
+        quality_part=draw(st.sampled_from([1.0, 0.4, 0.0])) if quality in ("multiplier", "ladder") else 1.0,
+        withheld=draw(st.sampled_from([0.0, 0.0, 0.25])),
     )
 
 
@@ -59,21 +63,25 @@ given_a_settlement = given(contract=contracts(), benchmark=amounts, rate=rates, 
 def test_lines_add_up_whatever_the_terms(contract, benchmark, rate, score, advance):
     s = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score, advance_balance=advance)
     cent = 1e-9 * benchmark
-    assert s.savings == pytest.approx(s.benchmark - s.actual - s.capitation_result, abs=cent)
+    taken = s.discount + s.benchmark_unearned
+    assert s.final_benchmark == pytest.approx(s.benchmark - taken, abs=cent)
+    assert s.savings == pytest.approx(s.final_benchmark - s.actual - s.capitation_result, abs=cent)
     assert s.capitation_result == s.capitation - s.capitated_actual
     assert s.earned_savings == pytest.approx(s.gross_savings - s.sequestration - s.cut_by_cap, abs=cent)
     assert s.owed_losses == pytest.approx(s.gross_losses - s.loss_relief - s.cut_by_limit, abs=cent)
-    assert s.payment == pytest.approx(s.earned_savings - s.owed_losses - s.recouped + s.capitation_result, abs=cent)
+    paid = s.earned_savings - s.owed_losses - s.recouped - s.withheld
+    assert s.payment == pytest.approx(paid + s.capitation_result, abs=cent)
     assert s.walk().iloc[:-1].sum() == pytest.approx(s.payment, abs=cent)
     assert not (s.earns and s.owes)
     assert min(s.gross_savings, s.cut_by_cap, s.earned_savings, s.owed_losses, s.loss_relief, s.recouped) >= -cent
+    assert -cent <= s.withheld <= s.earned_savings + cent
 
 
 @given_a_settlement
 def test_payment_never_exceeds_what_was_saved_or_lost(contract, benchmark, rate, score, advance):
     s = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score, advance_balance=advance)
     cent = 1e-9 * benchmark
-    saved = s.benchmark - s.actual
+    saved = s.final_benchmark - s.actual
     assert -max(-saved, 0) - cent <= s.payment <= max(saved, 0) + cent
     assert s.earned_savings <= s.savings_cap + cent
     assert s.owed_losses <= s.loss_limit + cent
@@ -89,8 +97,17 @@ def test_payment_rises_with_savings(contract, benchmark, rates, score):
 
 @given(contract=contracts(), benchmark=amounts, rate=rates, scores=st.lists(shares, min_size=2, max_size=2))
 def test_payment_rises_with_quality(contract, benchmark, rate, scores):
-    pair = settle(benchmark, benchmark * (1 - rate), contract, quality_score=np.sort(scores))
-    assert pair.earned[0] <= pair.earned[1] + 1e-9 * benchmark
+    pair = settle(
+        benchmark,
+        benchmark * (1 - rate),
+        [
+            dataclasses.replace(contract, benchmark_at_risk=0.0),
+            dataclasses.replace(contract, loss_limit_benchmark=None, corridors=()),
+        ],
+        quality_score=np.sort(scores)[:, None],
+    )
+    assert (pair.earned[0] <= pair.earned[1] + 1e-9 * benchmark).all()
+    assert (pair.payment[0] <= pair.payment[1] + 1e-9 * benchmark).all()
 
 
 @given(contract=contracts(), rate=rates, score=shares, scale=st.floats(0.01, 100))
@@ -390,3 +407,102 @@ def test_a_result_does_not_change_with_its_inputs_and_is_not_written_to():
     pd.testing.assert_frame_equal(found.to_frame(), before)
     with pytest.raises(ValueError, match="read-only"):
         found.payment[0] = 1.0
+
+
+# discount, quality on the benchmark, additions, the part that quality decides, withholds
+
+
+@given(contract=contracts(), benchmark=amounts, rate=rates, score=shares)
+def test_clauses_at_their_defaults_change_nothing(contract, benchmark, rate, score):
+    plain = dataclasses.replace(contract, benchmark_discount=0.0, benchmark_at_risk=0.0, quality_part=1.0, withheld=0.0)
+    worked = settle(benchmark, benchmark * (1 - rate), contract, quality_score=score)
+    final = settle(
+        worked.final_benchmark,
+        benchmark * (1 - rate),
+        dataclasses.replace(contract, benchmark_discount=0.0, benchmark_at_risk=0.0),
+        quality_score=score,
+    )
+    assert final.payment == worked.payment
+    assert final.final_benchmark == final.benchmark
+    alike = settle(benchmark, benchmark * (1 - rate), plain, quality_score=score)
+    assert (alike.final_benchmark, alike.withheld, alike.discount) == (benchmark, 0.0, 0.0)
+
+
+def test_benchmark_becomes_final_in_its_order():
+    contract = Terms(sharing_rate=1.0, benchmark_discount=0.1, benchmark_at_risk=0.2)
+    found = settle(100.0, 70.0, contract, quality_score=0.5, benchmark_addition=4.0)
+    assert (found.discount, found.benchmark_unearned) == (pytest.approx(10.0), pytest.approx(9.0))
+    assert found.final_benchmark == pytest.approx(85.0)
+    assert found.walk().to_dict() == pytest.approx(
+        {
+            "Savings": 30.0,
+            "Discount": -10.0,
+            "Not earned by quality": -9.0,
+            "Added to the benchmark": 4.0,
+            "Payment": 15.0,
+        }
+    )
+    assert settle(100.0, 70.0, contract, quality_standard="failed").final_benchmark == pytest.approx(72.0)
+    half = dataclasses.replace(contract, capitated=0.5)
+    assert settle(100.0, 70.0, half, quality_score=0.5, benchmark_addition=4.0).capitation == pytest.approx(42.5)
+
+
+def test_a_discount_may_turn_savings_into_losses():
+    contract = Terms(sharing_rate=0.5, benchmark_discount=0.1, loss_method="fixed", loss_rate=0.5)
+    found = settle(100.0, 94.0, contract)
+    assert found.payment == pytest.approx(-2.0)
+    walk = found.walk().to_dict()
+    assert walk == pytest.approx({"Savings": 6.0, "Discount": -10.0, "Payer's share": 2.0, "Payment": -2.0})
+
+
+def test_quality_decides_a_part_and_the_rest_is_paid_outright():
+    contract = Terms(sharing_rate=0.8, quality_method="multiplier", quality_part=0.5)
+    found = settle(100.0, 90.0, contract, quality_score=np.array([0.0, 0.5, 1.0]))
+    assert found.payment == pytest.approx([4.0, 6.0, 8.0])
+    assert settle(100.0, 90.0, contract, quality_standard="failed").payment == 0
+    gated = dataclasses.replace(contract, quality_gate=0.3)
+    assert settle(100.0, 90.0, gated, quality_score=0.2).payment == 0
+    ladder = Terms(sharing_rate=0.8, quality_method="ladder", quality_ladder=((0.5, 0.5),), quality_part=0.25)
+    assert settle(100.0, 90.0, ladder, quality_score=0.6).quality_factor == pytest.approx(0.875)
+
+
+def test_what_is_withheld_comes_after_the_cap_and_the_advance():
+    contract = Terms(sharing_rate=1.0, savings_cap_benchmark=0.1, withheld=0.25)
+    found = settle(100.0, 80.0, contract, advance_balance=2.0, withheld_released=3.0)
+    assert (found.earned_savings, found.withheld, found.payment) == (10.0, 2.0, 10.0 - 2.0 - 2.0 + 3.0)
+    assert settle(100.0, 110.0, contract, withheld_released=3.0).payment == 3.0
+
+
+def test_lines_of_a_clause_that_is_not_there_are_not_shown():
+    shown = repr(settle(100.0, 90.0, ONE))
+    assert not [words for words in ("Discount", "Final benchmark", "Withheld") if words in shown]
+    shown = repr(settle(100.0, 90.0, dataclasses.replace(ONE, benchmark_discount=0.02, withheld=0.1)))
+    assert all(words in shown for words in ("Discount", "Final benchmark", "Withheld until later"))
+    assert "Added to the benchmark" not in shown
+
+
+@pytest.mark.parametrize(
+    ("clauses", "options", "words"),
+    [
+        ({}, {"benchmark_addition": -100.0}, "final_benchmark is 0; a number above 0"),
+        ({}, {"withheld_released": -1.0}, "withheld_released is -1; a number at least 0"),
+        ({}, {"benchmark_addition": float("nan")}, "benchmark_addition is nan"),
+    ],
+)
+def test_what_the_new_clauses_refuse(clauses, options, words):
+    with pytest.raises(InputError, match=words):
+        settle(100.0, 90.0, Terms(sharing_rate=0.5, **clauses), **options)
+
+
+@pytest.mark.parametrize(
+    ("clauses", "words"),
+    [
+        ({"quality_part": 0.5}, "quality_part is given but quality_method = 'none'"),
+        ({"quality_part": 0.5, "quality_method": "gate"}, "leaves nothing for it to divide"),
+        ({"benchmark_discount": 1.0}, "must leave some of the benchmark"),
+        ({"withheld": 25}, "less than or equal to 1"),
+    ],
+)
+def test_new_clauses_that_contradict_themselves(clauses, words):
+    with pytest.raises(ValidationError, match=words):
+        Terms(sharing_rate=0.5, **clauses)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.programs import ProgramTerms
 from acomodel.exhibit import Exhibit, show
 from acomodel.outlook.luck.approximations import normal
 from acomodel.outlook.luck.chance import METHODS
@@ -257,7 +257,9 @@ def thresholds(run: Run) -> Exhibit | None:
 def msr_levels(run: Run) -> Exhibit | None:
     """The Medicare table of thresholds as confidence levels; None for contracts that do not refer to it."""
     outlook = run.outlook
-    if outlook is None or not (isinstance(run.scenario.terms, ProgramTerms) or outlook.terms.msr == "size"):
+    kind = run.scenario.terms
+    medicare = isinstance(kind, ProgramTerms) and kind.program == "mssp"
+    if outlook is None or not (medicare or outlook.terms.msr == "size"):
         return None
     sizes = sorted({*PROGRAM_SIZES, *([outlook.members] if outlook.members >= 100 else [])})
     found = msr_confidence(outlook.costs, sizes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.programs import ProgramTerms, unverified
 from acomodel.exhibit import Exhibit, Note, show
 from acomodel.programs import Rules
 from acomodel.workbench.adjustments import threshold
@@ -34,9 +34,11 @@ def summary(run: Run) -> Note:
     two_sided = run.terms[scenario.headline()].two_sided
     besides = f", loss threshold {head['mlr']:.2%}." if two_sided else "; no downside risk."
     apart = float(head["capitation"])
-    bench, spent = head["benchmark"] - apart, head["actual"] - float(head["capitated_actual"])
+    bench, spent = head["final_benchmark"] - apart, head["actual"] - float(head["capitated_actual"])
+    worked = bool((head[["discount", "benchmark_unearned", "benchmark_addition"]] != 0).any())
+    named = "Final benchmark" if worked else "Benchmark"
     points = [
-        f"{'Outside capitation: benchmark' if apart else 'Benchmark'} {_dollars(bench)}; spending {_dollars(spent)}, "
+        f"{f'Outside capitation: {named.lower()}' if apart else named} {_dollars(bench)}; spending {_dollars(spent)}, "
         f"which is {_dollars(abs(head['savings']))} or {abs(head['savings_rate']):.2%} {word} it.",
         f"Savings threshold {head['msr']:.2%} of benchmark{besides}",
     ]
@@ -47,9 +49,18 @@ def summary(run: Run) -> Note:
             f"{'keeps' if head['capitation_result'] >= 0 else 'bears'} {_dollars(abs(head['capitation_result']))}.",
         )
         points[2] = points[2].replace("; no downside risk.", "; no downside risk outside capitation.")
+    if worked:
+        points.insert(0, _final_benchmark(head))
+    if head["withheld"] or head["withheld_released"]:
+        points.append(
+            f"Of the savings earned {_dollars(head['withheld'])} is withheld until later; "
+            f"{_dollars(head['withheld_released'])} of earlier years is paid now."
+        )
     kind = scenario.terms
     if isinstance(kind, ProgramTerms) and (beyond := Rules(kind.program, year.performance_year).beyond()):
         points.append(f"Rules of the programme: {beyond}.")
+    if isinstance(kind, ProgramTerms) and (unsure := unverified(kind, year.performance_year)):
+        points.append(f"Clauses from memory, unverified: {', '.join(unsure)}.")
     if head["earns"] and head["final_sharing_rate"] == 0:
         points.append("The threshold is reached, but quality was not, so nothing is paid.")
     elif head["earns"]:
@@ -93,6 +104,22 @@ def summary(run: Run) -> Note:
     return Note(said + ".", points)
 
 
+def _final_benchmark(head: pd.Series) -> str:
+    """How the agreed benchmark became the final one."""
+    parts = [f"Agreed benchmark {_dollars(head['benchmark'])}"]
+    if head["discount"]:
+        parts.append(f"discount {_dollars(head['discount'])}")
+    if head["benchmark_unearned"]:
+        parts.append(
+            f"{_dollars(head['benchmark_unearned'])} held back and not earned by a quality score of "
+            f"{head['quality_score']:.1%}"
+        )
+    if head["benchmark_addition"]:
+        word = "added" if head["benchmark_addition"] > 0 else "taken off"
+        parts.append(f"{_dollars(abs(head['benchmark_addition']))} {word}")
+    return "; ".join(parts) + "."
+
+
 def _forecast(run: Run) -> str:
     """What the forecast of a year in progress says beyond its mean."""
     from acomodel.workbench.forecasts import path
@@ -112,16 +139,16 @@ def _forecast(run: Run) -> str:
 def _luck(outlook: Outlook) -> str:
     """Chance that an ACO that saves nothing earns, and owes."""
     found = outlook.payments()
-    earned = (
-        f"An ACO of this size that saves nothing would be paid by luck alone with a chance of {found.chance_earned:.1%}"
-    )
+    against = " against the final benchmark" if outlook.final else ""
+    earned = f"An ACO of this size that saves nothing{against} would be paid by luck alone with a chance of "
+    earned += f"{found.chance_earned:.1%}"
     return f"{earned}, and would owe with one of {found.chance_owed:.1%}." if outlook.terms.two_sided else f"{earned}."
 
 
 def key_figures(run: Run) -> Exhibit:
     """Every settled year in one line each."""
     lines = run.lines()
-    table = lines[["benchmark", "actual", "savings", "savings_rate", "msr", "final_sharing_rate", "payment"]]
+    table = lines[["final_benchmark", "actual", "savings", "savings_rate", "msr", "final_sharing_rate", "payment"]]
     names = ["Benchmark", "Spending", "Savings (losses)", "Savings rate", "Threshold", "Sharing rate", "Payment"]
     table = table.set_axis(names, axis=1).rename_axis("Period")
     formats = dict.fromkeys(("Benchmark", "Spending", "Savings (losses)", "Payment"), "$")
@@ -148,6 +175,8 @@ def terms(run: Run) -> Exhibit:
         "standard": "full rate where the standard is met; rate × score at the alternative standard; else none",
         "ladder": "; ".join(f"from {s:.0%}: {part:.0%} of the rate" for s, part in agreed.quality_ladder),
     }[agreed.quality_method]
+    if agreed.quality_part < 1:
+        quality += f"; so for {agreed.quality_part:.0%} of the rate, the rest is paid outright"
     losses = {
         "none": "none: one-sided",
         "fixed": f"{(agreed.loss_rate or 0):.2%} of losses",
@@ -170,6 +199,12 @@ def terms(run: Run) -> Exhibit:
         "Cap on savings": _limits(agreed.savings_cap_benchmark, agreed.savings_cap_revenue),
         "ACO's share of losses": losses,
     }
+    if agreed.benchmark_discount:
+        rows["Discount on the benchmark"] = share(agreed.benchmark_discount)
+    if agreed.benchmark_at_risk:
+        rows["Benchmark held back for quality"] = f"{share(agreed.benchmark_at_risk)}, earned by the quality score"
+    if agreed.withheld:
+        rows["Withheld until later"] = f"{agreed.withheld:.0%} of what is paid for savings"
     if agreed.two_sided:
         rows["Loss threshold"] = from_size(agreed.mlr)
         rows["Limit on losses"] = _limits(agreed.loss_limit_benchmark, agreed.loss_limit_revenue)
@@ -179,6 +214,8 @@ def terms(run: Run) -> Exhibit:
         left_out = rules.number("loss_limit_revenue", kind.track)
         if left_out is not None:
             rows["Limit by revenue"] = f"{left_out:.0%} of participants' revenue, left out here (terms.revenue_limit)"
+    if isinstance(kind, ProgramTerms) and (unsure := unverified(kind, run.scenario.years[position].performance_year)):
+        rows["From memory, unverified"] = ", ".join(unsure)
     if agreed.corridors:
         bands, low = [], 0.0
         for high, part in agreed.corridors:

@@ -11,7 +11,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.programs import ProgramTerms
 from acomodel.exhibit import show
 from acomodel.workbench import plots
 from acomodel.workbench.explorer.figures import FIGURES, State, difference, differing

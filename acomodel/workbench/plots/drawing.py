@@ -90,12 +90,13 @@ def picture(
     Returns
     -------
     Picture or None
-        None for a chart of a budget where the benchmark is stated, or of claims where none are read.
+        None for a chart of a budget where the benchmark is stated, of claims where none are read, or of a part that
+        the scenario does not have.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         drawn = draw(run, ax=figure.add_subplot())
-        if not drawn.axison and run.tables.claims is None:
+        if not drawn.axison and (run.tables.claims is None or drawn.get_gid() == LEFT_OUT):
             return None
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -181,8 +182,13 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def nothing(ax: Axes, words: str) -> Axes:
-    """Words where there is nothing to draw."""
+LEFT_OUT = "left out"
+"""Mark of a chart of a part that the scenario does not have, which no page shows."""
+
+
+def nothing(ax: Axes, words: str, *, left_out: bool = False) -> Axes:
+    """Words where there is nothing to draw; a page leaves the chart out where it runs into `left_out`."""
     ax.set_axis_off()
+    ax.set_gid(LEFT_OUT if left_out else None)
     ax.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=ax.transAxes)
     return ax

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from acomodel.inputs import InputError
 from acomodel.workbench.model import Run
+from acomodel.workbench.monitoring import monitoring
+from acomodel.workbench.physicians import physicians
 from acomodel.workbench.scenario import load_scenario
 
 CHAPTERS = {
@@ -18,6 +20,8 @@ CHAPTERS = {
     "5-chance": "Chance",
     "6-sensitivity": "Sensitivity",
     "7-negotiation": "Negotiation",
+    "8-monitoring": "Monitoring",
+    "9-physicians": "Physicians",
 }
 """Notebooks of a report and the headings of their pages, the reader's first page first."""
 
@@ -46,13 +50,15 @@ def notebooks_folder(named: Path | None = None) -> Path:
 
 
 def chapters_of(result: Run) -> dict[str, str]:
-    """Chapters of a report that this scenario can fill: attribution needs claims, the trend months, chance members."""
+    """Chapters of a report that this scenario can fill: attribution needs claims, the trend months, and so on."""
     wanted = {
         "1-attribution": result.tables.claims is not None,
         "2-budget": result.made is not None,
         "3-trend": result.budget is not None and result.tables.monthly is not None,
         "5-chance": result.outlook is not None,
         "7-negotiation": result.negotiation is not None,
+        "8-monitoring": result.scenario.monitoring is not None and monitoring(result) is not None,
+        "9-physicians": physicians(result) is not None,
     }
     return {name: words for name, words in CHAPTERS.items() if wanted.get(name, True)}
 

@@ -50,7 +50,7 @@ def cover_of(run: Run, kind: str) -> Cover:
     head = run.headline()
     pmpm = run.budget.benchmark.pmpm if run.budget is not None else None
     figures = (
-        ("Benchmark", show(head["benchmark"], "$"), "" if pmpm is None else f"{show(pmpm, '$.')} PMPM"),
+        ("Benchmark", show(head["final_benchmark"], "$"), "" if pmpm is None else f"{show(pmpm, '$.')} PMPM"),
         ("Spending", show(head["actual"], "$"), ""),
         (
             "Savings" if head["savings"] >= 0 else "Losses",

@@ -265,6 +265,8 @@ def _write_inputs(stage: Path, scenario: Scenario, given: Run) -> None:
         people = given.tables.claims.people
         shown = people if scenario.report.show_small_cells else people.without_small_cells()
         shown.write(stage / "inputs" / "claims" / "people")
+        if given.tables.claims.care is not None:
+            given.tables.claims.care.write(stage / "inputs" / "claims" / "care")
         places["claims.tables"] = "inputs/claims"
     moved = change(scenario, places) if places else scenario
     (stage / "scenario.toml").write_text(moved.to_toml(), encoding="utf-8")

@@ -189,6 +189,8 @@ PARTS = {
     "5-chance": "how much of it is luck: exact chances, thresholds, simulated years, where the year will end",
     "6-sensitivity": "what the payment and the benchmark depend on",
     "7-negotiation": "contracts on the same futures, terms of equal value, the frontier, the programme's pro forma",
+    "8-monitoring": "where the year stands and why, alarms, high-cost cases, the expected settlement month by month",
+    "9-physicians": "cost and quality of physicians against peers at their own mix, and how sure that is; referrals",
 }
 """What each part of a report is about."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from acomodel.contract.mssp import ProgramTerms
+from acomodel.contract.programs import ProgramTerms
 from acomodel.contract.terms import Terms
 from acomodel.rates import MONTHS
 from acomodel.workbench.adjustments import removed_in
@@ -201,8 +201,8 @@ def _figure(run: Run, name: str, position: int, tag: str) -> tuple[Any, str]:
         return months / MONTHS, f"=input_member_months_{tag}/{MONTHS}"
     if name == "actual" and stated is None and year.actual_pmpm is None:
         return float(seen_in_claims(run.tables, year)["allowed"]), ""
-    if name == "quality_score" and stated is None:
-        return 1.0, ""
+    if name in ("quality_score", "quality_standard"):
+        return run.given(position)[name], ""
     return "none" if stated is None else stated, ""
 
 
@@ -214,7 +214,7 @@ def _allowed(cell: str, name: str, unit: str) -> dict[str, Any]:
         return {"validate": "decimal", "criteria": "between", "minimum": -0.999, "maximum": 0.999}
     if unit == "share":
         return {"validate": "decimal", "criteria": "between", "minimum": 0, "maximum": 1}
-    least = "" if name == EXTRA[0] else f",{cell}>=0"
+    least = "" if name in (EXTRA[0], "benchmark_addition") else f",{cell}>=0"
     return {"validate": "custom", "value": f'=OR({cell}="none",AND(ISNUMBER({cell}){least}))'}
 
 
@@ -294,7 +294,7 @@ def _choices(cell: str, name: str) -> dict[str, Any]:
 def _slots(sheet: Sheet, run: Run, years: Years, name: str) -> None:
     """The rows of a clause that is a list of pairs, with room for some more."""
     count = years.bands if name == "corridors" else years.steps
-    source = _source(run, [f"terms.{name}"]) or "not in the contract"
+    source = _source(run, [f"terms.{name}"]) or _rule(run, name)
     for side, part in enumerate(SLOTS[name]):
         first = sheet.row
         for slot in range(count):

@@ -16,7 +16,12 @@ FORMULAS: dict[str, str] = {
     "*(1+{input_benchmark_adjustment})",
     "actual": "(IF(ISNUMBER({input_actual}),{input_actual},{input_actual_pmpm}*{input_member_months})"
     "-{input_large_claims})*(1+{input_actual_adjustment})",
-    "capitation": "{terms_capitated}*{benchmark}",
+    "discount": "{terms_benchmark_discount}*{benchmark}",
+    "benchmark_unearned": '{terms_benchmark_at_risk}*IF({input_quality_standard}="failed",1,1-{quality_score})'
+    "*({benchmark}-{discount})",
+    "benchmark_addition": "{input_benchmark_addition}",
+    "final_benchmark": "{benchmark}-{discount}-{benchmark_unearned}+{benchmark_addition}",
+    "capitation": "{terms_capitated}*{final_benchmark}",
     "capitated_actual": "IF(ISNUMBER({input_capitated_actual}),{input_capitated_actual},{terms_capitated}*{actual})",
     "savings": "{shared_benchmark}-{shared_actual}",
     "savings_rate": "IF({terms_capitated}<1,{savings}/{shared_benchmark},0)",
@@ -29,8 +34,9 @@ FORMULAS: dict[str, str] = {
     "quality_score": "{input_quality_score}",
     "quality_factor": 'IF(OR({input_quality_standard}="failed",AND({terms_quality_method}<>"none",'
     '{terms_quality_method}<>"standard",{quality_score}<{terms_quality_gate})),0,'
-    'IF({terms_quality_method}="multiplier",{quality_score},IF({terms_quality_method}="ladder",{ladder_step},'
-    'IF(AND({terms_quality_method}="standard",{input_quality_standard}="alternative"),{quality_score},1))))',
+    '1-{terms_quality_part}+{terms_quality_part}*IF({terms_quality_method}="multiplier",{quality_score},'
+    'IF({terms_quality_method}="ladder",{ladder_step},IF(AND({terms_quality_method}="standard",'
+    '{input_quality_standard}="alternative"),{quality_score},1))))',
     "final_sharing_rate": "{terms_sharing_rate}*{quality_factor}*IF({reduced}=1,{terms_below_msr_factor},1)",
     "shared_savings": "IF({earns}=1,{savings_within},0)",
     "carried_in": 'IF({terms_losses_carried}="yes",{brought},0)',
@@ -57,8 +63,10 @@ FORMULAS: dict[str, str] = {
     "{gross_losses}-{loss_relief})",
     "earned": "{earned_savings}-{owed_losses}",
     "recouped": "MIN({input_advance_balance},{earned_savings})",
+    "withheld": "{terms_withheld}*({earned_savings}-{recouped})",
+    "withheld_released": "{input_withheld_released}",
     "capitation_result": "{capitation}-{capitated_actual}",
-    "payment": "{earned_savings}-{owed_losses}-{recouped}+{capitation_result}",
+    "payment": "{earned_savings}-{owed_losses}-{recouped}-{withheld}+{withheld_released}+{capitation_result}",
 }
 """Line of a settlement to its formula; `{terms_…}` are clauses, `{input_…}` figures of the year, others are lines."""
 
@@ -101,7 +109,7 @@ def workings(bands: int) -> dict[str, tuple[str, str, str]]:
         Marginal bands that the inputs have room for.
     """
     found = {
-        "shared_benchmark": ("Benchmark less capitation", "$.", "{benchmark}-{capitation}"),
+        "shared_benchmark": ("Final benchmark less capitation", "$.", "{final_benchmark}-{capitation}"),
         "shared_actual": ("Spending less cost of capitated services", "$.", "{actual}-{capitated_actual}"),
         "size_threshold": (
             "Threshold by the Medicare table",
@@ -144,13 +152,16 @@ CHECK = (
     'IF(AND({terms_loss_method}<>"fixed",ISNUMBER({terms_loss_rate})),"the loss rate is not used by this method",'
     'IF({terms_loss_rate_floor}>{terms_loss_rate_ceiling},"the floor of the loss rate lies above its ceiling",'
     'IF(({terms_quality_method}="ladder")<>(COUNT({terms_ladder_scores})>0),"ladder and its steps go together",'
+    'IF(AND({terms_quality_part}<1,OR({terms_quality_method}="none",{terms_quality_method}="gate")),'
+    '"quality decides no part by this method",'
     'IF(AND({terms_losses_carried}="yes",{terms_loss_method}<>"none"),"losses are carried where none are borne",'
     "IF(AND(COUNT({terms_corridor_parts})>0,ISNUMBER(INDEX({terms_corridor_ends},"
     'MAX(1,COUNT({terms_corridor_parts}))))),"the last band must have no end",'
     'IF(AND(OR({terms_msr}="size",AND({terms_loss_method}<>"none",{terms_mlr}="size"),{terms_below_msr_factor}>0),'
     'NOT(ISNUMBER({input_members}))),"members are wanted",'
     "IF(AND(OR(ISNUMBER({terms_savings_cap_revenue}),ISNUMBER({terms_loss_limit_revenue})),"
-    'NOT(ISNUMBER({input_revenue}))),"revenue is wanted","they fit together"))))))))'
+    'NOT(ISNUMBER({input_revenue}))),"revenue is wanted",'
+    'IF({final_benchmark}<=0,"nothing is left of the benchmark","they fit together"))))))))))'
 )
 """What does not fit together in the clauses of a year, in words."""
 
@@ -205,7 +216,7 @@ def values_of(terms: Terms, line: Mapping[str, Any], members: float | None, brou
     -------
     dict of str to float or str
     """
-    bench = line["benchmark"] - line["capitation"]
+    bench = line["final_benchmark"] - line["capitation"]
     msr, mlr = line["msr"], line["mlr"]
     beyond = terms.share_from == "threshold"
     start, loss_start = msr if beyond else 0.0, mlr if beyond and np.isfinite(mlr) else 0.0

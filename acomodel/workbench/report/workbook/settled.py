@@ -187,9 +187,9 @@ def _working(book: Book, run: Run, years: Years, first: int, places: dict[str, i
     templates = FORMULAS | {name: template for name, (_, _, template) in steps.items()}
     templates |= {
         "benchmark": "{year_benchmark}",
-        "actual": "{benchmark}*(1-{rate})",
-        "capitated_actual": "IF(ISNUMBER({input_capitated_actual}),{input_capitated_actual}*{benchmark}/{year_actual}"
-        "*(1-{rate}),{terms_capitated}*{actual})",
+        "actual": "{final_benchmark}*(1-{rate})",
+        "capitated_actual": "IF(ISNUMBER({input_capitated_actual}),{input_capitated_actual}*{final_benchmark}"
+        "/{year_actual}*(1-{rate}),{terms_capitated}*{actual})",
         "brought": "{year_carried_in}",
     }
     of_year = years.finder(at)

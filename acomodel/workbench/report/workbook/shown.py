@@ -110,7 +110,7 @@ def _key_figures(book: Book, run: Run, years: Years) -> None:
     sheet, lines = book.sheets["Summary"], run.lines()
     sheet.caption("Settlement by period")
     columns = {
-        "Benchmark": ("benchmark", "$"),
+        "Benchmark": ("final_benchmark", "$"),
         "Spending": ("actual", "$"),
         "Savings (losses)": ("savings", "$"),
         "Savings rate": ("savings_rate", "%."),

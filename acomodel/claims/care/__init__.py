@@ -1,0 +1,1 @@
+"""Care as reports on the year and on physicians see it: specialties, cases, episodes, panels, referrals, measures."""
