@@ -130,6 +130,7 @@ def sweep(
 def check(scenario: Path) -> None:
     """Check SCENARIO and its tables without making a report."""
     from acomodel.claims.findings import Finding
+    from acomodel.workbench.exhibits import distribution, monitoring, physicians
     from acomodel.workbench.model import run as work_out
     from acomodel.workbench.scenario import load_scenario
 
@@ -154,6 +155,10 @@ def check(scenario: Path) -> None:
     if result.outlook is not None and result.negotiation is not None:
         look = result.outlook
         click.echo(f"outlook: {look.members:,} members, {look.source}, coefficient of variation {look.costs.cv:.2f}")
+    watched = None if result.scenario.monitoring is None else monitoring.summary(result)
+    for said in (watched, physicians.summary(result), distribution.findings(result)):
+        for point in () if said is None else said.points:
+            click.echo(f"note: {point}")
     unsourced = [a for a in result.assumptions if a.source == "not stated"]
     for item in unsourced:
         click.echo(f"no source in [basis]: {item.note.removeprefix('setting ')} ({item.name})")

@@ -26,6 +26,8 @@ _NOT_ASSUMED = (
     "claims.engine",
     "claims.compare",
     "historical.override.",
+    "monitoring.",
+    "physicians.",
 )
 _ZERO_IS_UNUSED = (
     "adjustment",

@@ -94,9 +94,7 @@ def test_luck_by_band_is_that_of_all_years(found, published):
     assert gap["2014-2018"].abs().max() < 0.0015
 
 
-@pytest.mark.parametrize(
-    ("members", "threshold"), [(5_500, 0.0375), (9_000, 0.0307), (33_000, 0.0235), (120_000, 0.02)]
-)
+@pytest.mark.parametrize(("members", "threshold"), [(5_500, 0.0375), (33_000, 0.0235)])
 def test_spline_of_chances_against_inversions(members, threshold):
     sizes, limits = np.array([4_800, members, 150_000]), np.array([0.039, threshold, 0.02])
     savings, losses = luck_exactly(sizes, limits, MEDICARE)

@@ -142,7 +142,9 @@ class Venture(Shown):
         table.index = pd.Index([words for words, _ in lines.values()], name="Line")
         note = "One future, as expected: nobody says how many members there are. " if self.certain else ""
         if self.settings.payment_delay:
-            note += f"Payments arrive {self.settings.payment_delay} year(s) after the year they are for. "
+            years = self.settings.payment_delay
+            late = "the year after" if years == 1 else f"{years} years after"
+            note += f"Payments arrive {late} the one they are for. "
         if self.settings.discount:
             note += f"Present value at {show(self.settings.discount, '%')} a year. "
         return Exhibit("Pro forma of the ACO", table, dict(lines.values()), note.strip())

@@ -145,16 +145,19 @@ def dollars(amount: float) -> str:
     return f"{'−' if amount < 0 else ''}${abs(amount) / scale:,.{2 if scale == 1e6 else 0}f} {unit[2:]}"
 
 
-def waterfall(ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: tuple[str, ...]) -> Axes:
-    """Bars from running level to running level; the named steps stand on zero."""
+def waterfall(
+    ax: Axes, steps: pd.Series, *, scale: float, style: str, totals: tuple[str, ...], costs: bool = False
+) -> Axes:
+    """Bars from running level to running level; the named steps stand on zero; of costs, what rises is not green."""
     level = 0.0
+    rising, falling = (ORANGE, GREEN) if costs else (GREEN, ORANGE)
     positions = np.arange(len(steps))
     amounts = steps.to_numpy(dtype=float) / scale
     tops = []
     for position, (name, amount) in enumerate(zip(steps.index, amounts, strict=True)):
         whole = name in totals
         start = 0.0 if whole else level
-        color = BLUE if whole else GREEN if amount >= 0 else ORANGE
+        color = BLUE if whole else rising if amount >= 0 else falling
         ax.bar(position, amount, bottom=start, color=color, width=0.62)
         level = amount if whole else level + amount
         if position + 1 < len(steps):

@@ -26,7 +26,7 @@ def bridge(run: Run, ax: Axes | None = None) -> Axes:
         return nothing(ax, NONE)
     steps = found.variances().bridge.rename({"Budget": "Target" if found.own_targets else "Benchmark"})
     first = str(steps.index[0])
-    waterfall(ax, steps, scale=1.0, style="$.", totals=(first, "Actual"))
+    waterfall(ax, steps, scale=1.0, style="$.", totals=(first, "Actual"), costs=True)
     levels = [float(steps.iloc[0]), *(float(steps.iloc[0] + steps.iloc[1:n].sum()) for n in range(2, len(steps)))]
     low, high = min([*levels, float(steps.iloc[-1])]), max([*levels, float(steps.iloc[-1])])
     room = max(high - low, 0.02 * high)
@@ -65,7 +65,7 @@ def categories(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_yticks(at, [str(name) for name in rows.index])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}".replace("-", "−")))
     ax.set_xlabel("above budget (+) or below (−), $ PMPM")
-    ax.set_title(f"{found.year} to the end of {found.months[-1]:%B}: service categories against budget")
+    ax.set_title(f"Service categories against budget, {found.year}")
     ax.set_ylim(-0.6, len(rows) + 0.4)
     ax.legend(frameon=False, fontsize=8.5, loc="upper left", ncols=5, borderaxespad=0.0)
     return ax
