@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from acomodel.inputs import SUPPRESSED, InputError, nearest, read_cells, to_number
+from acomodel.programs import Rules
 from acomodel.puf import half_units, plain_name, years_of_rows
 
 ARRANGEMENTS = ("Global", "Professional")
@@ -202,7 +203,10 @@ def _numbers(printed: str, cells: list[str], kind: str) -> tuple[np.ndarray, lis
     values, said = np.full(len(cells), np.nan), []
     for place, cell in enumerate(cells):
         try:
-            values[place] = to_number(cell.upper().removeprefix("PY").strip() if kind == "year" else cell)
+            value = to_number(cell.upper().removeprefix("PY").strip() if kind == "year" else cell)
+            if np.isinf(value) or (kind == "year" and value % 1):
+                raise ValueError(cell)
+            values[place] = value
         except ValueError:
             said.append(f"row {place + 2}, column '{printed}': '{cell}' is no number and was left blank")
     return values, said
@@ -234,4 +238,9 @@ def _equity(table: pd.DataFrame) -> list[str]:
     if down.notna().any() and (down.fillna(0.0) >= 0).all() and (down > 0).any():
         table["heba_down"] = -down
         return ["the equity adjustment that is taken off is printed without its sign, and was taken as negative"]
+    months = [name for name in ("heba_up_months", "heba_down_months") if name in table]
+    years = {int(year) for year in table["performance_year"].dropna()}
+    adjusted = any(Rules("reach", year).row("heba_up", "*") is not None for year in years)
+    if adjusted and not table[["heba_up", "heba_down", *months]].notna().any().any():
+        return ["the file prints no equity adjustment, which its year has: settlements are off by it"]
     return []

@@ -6,7 +6,8 @@ number of episodes is lognormal, set so that about as many physicians have a rel
 
 Raw ranking: the quarter of least observed ratio of a specialty is called low in cost; wrong are those who are not of
 the quarter of least true ratio, and the other way round, as in the published 22 %. Ours: wrong are those said to stand
-below peers whose true ratio is 1 or more, and above with 1 or less.
+below peers whose true ratio is 1 or more, and above with 1 or less, as a share of all and of those so named; the two
+definitions differ, so that the shares are not the same measure.
 
 Then a synthetic book of claims, whose physicians do not differ: everybody said to stand apart is wrong.
 """

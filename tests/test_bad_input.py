@@ -80,7 +80,7 @@ SCENARIO_FAULTS = {
     "revenue that nothing uses": (HACKENSACK, ("members = 15603", "members = 15603\nrevenue = 1e6"), "no clause of the terms uses it"),
     "revenue left out": (COMMERCIAL, ("loss_limit_benchmark = 0.1", "loss_limit_revenue = 0.1"), "years.0.revenue: missing"),
     "members left out": (HACKENSACK, ("members = 16383\n", ""), "years.0.members: missing; the threshold of 2013"),
-    "standard that the terms do not know": (HACKENSACK, ("members = 15603", 'members = 15603\nquality_standard = "alternative"'), "know no such"),
+    "standard that the terms do not know": (HACKENSACK, ("members = 15603", 'members = 15603\nquality_standard = "alternative"'), "know nothing"),
     "agreement after the year": (HACKENSACK, ("agreement_start = 2012", "agreement_start = 2014"), "starts in 2014 has no performance year 2013"),
     "endless spending": (HACKENSACK, ("actual = 192081207.0", "actual = inf"), "a finite number is wanted"),
     "clause beside a programme": (HACKENSACK, ('"Track 1"', '"Track 1"\nsharing_rate = 0.9'), "unknown key 'terms.sharing_rate'. Known there: program, track"),

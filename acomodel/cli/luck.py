@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -33,8 +34,9 @@ def replay(files: tuple[Path, ...], as_json: bool, year: int | None, out: Path |
             click.echo(f"{name}: {decision}", err=True)
     click.echo(repr(result))
     for row in result.rows[~result.rows["within_rounding"]].itertuples():
+        published = "nothing" if math.isnan(row.published) else f"{row.published:,.2f}"
         click.echo(
-            f"\n{row.aco_id} {row.performance_year} {row.track}: published {row.published:,.2f}, "
+            f"\n{row.aco_id} {row.performance_year} {row.track}: published {published}, "
             f"computed {row.computed:,.2f}\n  {row.explanation}"
         )
 

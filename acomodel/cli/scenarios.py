@@ -76,11 +76,14 @@ def run(scenario: Path, as_json: bool, changes: tuple[str, ...]) -> None:
     if changes:
         loaded = change(loaded, _changes(changes))
     result = work_out(loaded)
+    said = _parts(result)
     if as_json:
         click.echo(results_text(result), nl=False)
         return
     parts = [summary(result), benchmark(result), result.exhibit(), chance_table(result)]
     click.echo("\n\n".join(repr(part) for part in parts if part is not None))
+    if said:
+        click.echo("\n" + "\n".join(f"- {point}" for point in said))
 
 
 @click.command()
@@ -130,7 +133,6 @@ def sweep(
 def check(scenario: Path) -> None:
     """Check SCENARIO and its tables without making a report."""
     from acomodel.claims.findings import Finding
-    from acomodel.workbench.exhibits import distribution, monitoring, physicians
     from acomodel.workbench.model import run as work_out
     from acomodel.workbench.scenario import load_scenario
 
@@ -155,14 +157,32 @@ def check(scenario: Path) -> None:
     if result.outlook is not None and result.negotiation is not None:
         look = result.outlook
         click.echo(f"outlook: {look.members:,} members, {look.source}, coefficient of variation {look.costs.cv:.2f}")
-    watched = None if result.scenario.monitoring is None else monitoring.summary(result)
-    for said in (watched, physicians.summary(result), distribution.findings(result)):
-        for point in () if said is None else said.points:
-            click.echo(f"note: {point}")
+    for said in _parts(result):
+        click.echo(f"note: {said}")
+    if result.scenario.report.show_small_cells and result.scenario.claims is not None:
+        real = "" if result.scenario.claims.synthetic is not None else " of real claims"
+        click.echo(f"note: counts of 1 to 10 members are printed{real}, as report.show_small_cells says")
     unsourced = [a for a in result.assumptions if a.source == "not stated"]
     for item in unsourced:
         click.echo(f"no source in [basis]: {item.note.removeprefix('setting ')} ({item.name})")
     click.echo(f"{scenario}: fit to run")
+
+
+def _parts(result: Any) -> list[str]:
+    """What monitoring, physicians and distribution come to; a fault in them is one of the scenario."""
+    from acomodel.workbench.distribution import venture_of
+    from acomodel.workbench.exhibits import distribution, monitoring, physicians
+
+    wanted, found = result.scenario, list[str]()
+    for name, told in (("monitoring", monitoring.summary), ("physicians", physicians.summary)):
+        said = told(result) if getattr(wanted, name) is not None else None
+        found += [] if said is None else said.points
+        if getattr(wanted, name) is not None and said is None:
+            lacking = "claims of the contract year and a budget" if name == "monitoring" else "[claims.care], or tables"
+            found.append(f"[{name}] shows nothing here: it needs {lacking}")
+    divided = distribution.findings(result)
+    venture_of(result)
+    return [*found, *(() if divided is None else divided.points)]
 
 
 @click.command()

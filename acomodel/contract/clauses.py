@@ -11,6 +11,9 @@ from acomodel.inputs import InputError
 from acomodel.programs import minimum_savings_rate
 from acomodel.rates import Numeric
 
+SCORE_TIE = 1e-9
+"""Quality scores closer than this are equal: a gate or a step of a ladder is reached at, not only above. [share]"""
+
 
 def number(
     name: str,
@@ -84,7 +87,7 @@ class Clauses:
         steps = np.zeros(np.broadcast_shapes(self.shape, score.shape))
         for code, contract in enumerate(self.distinct):
             for since, part in contract.quality_ladder:
-                steps = np.where((self.codes == code) & (score >= since), part, steps)
+                steps = np.where((self.codes == code) & (score >= since - SCORE_TIE), part, steps)
         by_standard = self.states("quality_method", "standard")
         counts = ~(self.states("quality_method", "none") | by_standard)
         factor = np.where(self.states("quality_method", "multiplier"), score, 1.0)
@@ -92,7 +95,7 @@ class Clauses:
         factor = np.where(by_standard & (standard == "alternative"), score, factor)
         decided = self["quality_part"]
         factor = np.where(decided < 1, 1 - decided + decided * factor, factor)
-        return np.where((counts & (score < self["quality_gate"])) | (standard == "failed"), 0.0, factor)
+        return np.where((counts & (score < self["quality_gate"] - SCORE_TIE)) | (standard == "failed"), 0.0, factor)
 
     def loss_rate(self, final_sharing_rate: np.ndarray, score: np.ndarray, standard: np.ndarray) -> np.ndarray:
         """ACO's share of losses by the contract's method, between its floor and ceiling; failed quality counts 0."""

@@ -33,7 +33,7 @@ PROGRAMS: dict[str, str] = {
 """Programme to its name in words."""
 
 FROM_MEMORY = "from memory"
-"""What the source of a rule says that could not be verified."""
+"""What the source or the note of a rule says that could not be verified."""
 
 _CHOICES = {
     "share": ("sharing_rate",),
@@ -302,7 +302,7 @@ def rules_used(kind: ProgramTerms, performance_year: int) -> list[Assumption]:
 
 def unverified(kind: ProgramTerms, performance_year: int) -> list[str]:
     """
-    Clauses of a programme's terms in one year whose source is memory and was not verified.
+    Clauses of a programme's terms in one year that are from memory, as their source or their note says.
 
     Parameters
     ----------
@@ -320,8 +320,10 @@ def unverified(kind: ProgramTerms, performance_year: int) -> list[str]:
     --------
     >>> unverified(ProgramTerms(program="reach", track="Global"), 2023)
     []
+    >>> unverified(ProgramTerms(program="reach", track="Global"), 2024)
+    ['benchmark discount', 'benchmark at risk']
     >>> unverified(ProgramTerms(program="pgp"), 2007)
     ['savings cap benchmark', 'quality part', 'withheld']
     """
     used = rules_used(kind, performance_year)
-    return [r.name.partition(": ")[2].replace("_", " ") for r in used if r.source.startswith(FROM_MEMORY)]
+    return [r.name.partition(": ")[2].replace("_", " ") for r in used if FROM_MEMORY in f"{r.source}; {r.note}"]

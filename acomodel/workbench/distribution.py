@@ -93,7 +93,9 @@ class Distributed:
         if len(known) < 2:
             return None
         listed = who.to_frame().reset_index()
-        return compare_rules(amount / CENTS, listed, known, level=self.wanted.level, negative=negative, values=values)
+        made = compare_rules(amount / CENTS, listed, known, level=self.wanted.level, negative=negative, values=values)
+        paid = self.of_year.to_frame()[pools].sum(axis=1)
+        return made.beside((paid * CENTS).round())
 
 
 def _shared_by(units: Sharers, rule: Basis, values: pd.Series | None) -> bool:

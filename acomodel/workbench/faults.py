@@ -55,8 +55,14 @@ def fault_in(root: Any, tables: dict[str, Any], error: ValidationError) -> str:
         wanted = types.get(kind, "a whole number" if kind == "int_from_float" else "a table or list")
         also = [f["ctx"]["expected"] for f in alternatives if f["type"] == "literal_error"]
         return f"{name}: found {found!r}; {' or '.join([wanted, *also])} is wanted ({described(root, key, tables)})."
+    if kind == "string_pattern_mismatch" and name != "name":
+        return f"{name}: found {found!r}; {described(root, key, tables)} is wanted."
     if kind == "string_pattern_mismatch":
         return f"{name}: found {found!r}; letters, digits, dot, dash and underscore are allowed, the first no mark."
+    if kind in ("too_short", "too_long"):
+        count = context.get("min_length", context.get("max_length"))
+        word = "at least" if kind == "too_short" else "at most"
+        return f"{name}: found {found!r}; {word} {count} of them are wanted ({described(root, key, tables)})."
     if kind == "finite_number":
         return f"{name}: found {found}; a finite number is wanted ({described(root, key, tables)})."
     if kind == "value_error":

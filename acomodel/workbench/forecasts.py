@@ -79,13 +79,17 @@ class Forecasts(Shown):
         Returns
         -------
         pandas.DataFrame
-            Index `as_of`; `reported`, `completed`, `expected`, `low`, `high`, `benchmark`, expected `payment` [$],
-            chances `earned` and `owed` [share].
+            Index `as_of`; `reported`, `completed`, `expected` spending and the ends `low` and `high` of its interval,
+            `benchmark`, expected `payment` and the ends `payment_low` and `payment_high` of its own [$], chances
+            `earned` and `owed` [share].
         """
-        spent = self.path.to_frame(((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+        spent = self.path.to_frame(ends)
         spent = spent.set_axis(["exposure", "reported", "completed", "expected", "sd", "low", "high"], axis=1)
-        paid = self.payments().rename(columns={"expected": "payment"})
-        return spent.drop(columns=["exposure", "sd"]).join(paid[["benchmark", "payment", "earned", "owed"]])
+        paid = self.path.payments(self.terms, ends, benchmark_pmpm=self.benchmark_pmpm, **self.clauses)
+        names = {"expected": "payment"} | dict(zip(ends, ("payment_low", "payment_high"), strict=True))
+        paid = paid.rename(columns=names)[["benchmark", "payment", "payment_low", "payment_high", "earned", "owed"]]
+        return spent.drop(columns=["exposure", "sd"]).join(paid)
 
     def exhibit(self) -> Exhibit:
         """Spending and settlement by the month they were forecast at, and the run's own beneath."""
@@ -102,11 +106,13 @@ class Forecasts(Shown):
         names = {
             "reported": "Reported",
             "completed": "Completed",
-            "expected": "Year expected",
-            "low": "Low",
-            "high": "High",
+            "expected": "Spending expected",
+            "low": "Spending, low",
+            "high": "Spending, high",
             "benchmark": "Benchmark",
             "payment": "Expected payment",
+            "payment_low": "Payment, low",
+            "payment_high": "Payment, high",
             "earned": "Chance of payment",
             "owed": "Chance of loss",
         }
@@ -118,11 +124,12 @@ class Forecasts(Shown):
         """What the forecasts rest on."""
         year = self.path.year
         said = (
-            f"Reported and completed: months of {year} until then. Low and high: {LEVEL:.0%} interval of the year's "
-            "spending. Exposure to come is taken as that of the last month, so that a group that joins moves year and "
-            "benchmark when it comes; the forecast weighs what is paid against its own expectation, completion does "
-            "not. Who is attributed, and the benchmark of "
-            f"{show(self.benchmark_pmpm, '$.')} PMPM, are those of this run."
+            f"Reported and completed: months of {year} until then. Low and high: the {LEVEL:.0%} interval of the "
+            "year's spending, and that of the payment, whose low end goes with high spending; where nearly all "
+            "outcomes pay the same, the mean lies beyond an end. Exposure to come is taken as that of the last month, "
+            "so that a group that joins moves year and benchmark when it comes; the forecast weighs what is paid "
+            "against its own expectation, completion does not. Who is attributed, and "
+            f"the benchmark of {show(self.benchmark_pmpm, '$.')} PMPM, are those of this run."
         )
         if any(self.removed.values()):
             before = [share for y, share in self.removed.items() if y < year]

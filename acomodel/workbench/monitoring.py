@@ -16,9 +16,10 @@ from acomodel.outlook.forecast.path import ForecastPath
 from acomodel.outlook.monitoring.changes import Changes, what_changed
 from acomodel.outlook.monitoring.drift import Drift, departures
 from acomodel.outlook.monitoring.expected import expected_months, looks_at, trend_deviation
+from acomodel.outlook.monitoring.items import divided, planned
 from acomodel.outlook.monitoring.rolling import rolling_rates
 from acomodel.outlook.monitoring.settings import MonitoringSettings
-from acomodel.outlook.monitoring.variance import Variances, budget_to_actual
+from acomodel.outlook.monitoring.variance import EFFECTS, Variances, budget_to_actual
 from acomodel.rates import MONTHS, THOUSAND_MEMBER_YEARS
 from acomodel.workbench.adjustments import applied_ratio, measured_ratio
 from acomodel.workbench.claims import Claims, _every_month, completed_monthly, payments_of
@@ -109,6 +110,19 @@ class Monitoring:
         printed = budget.benchmark.rounding == "printed"
         return applied_ratio(self.run.scenario, budget.risk, printed=printed)
 
+    @property
+    def risk_measured(self) -> bool:
+        """Whether a change of risk is measured beside what the budget includes; targets of one's own have their own."""
+        return self.run.budget is not None and self.run.budget.risk is not None and not self.own_targets
+
+    def risk_beyond(self) -> float:
+        """Risk of the members there were over the risk that the budget of the categories includes. [factor]"""
+        budget = self.run.budget
+        if not self.risk_measured or budget is None or budget.risk is None:
+            return 1.0
+        printed = budget.benchmark.rounding == "printed"
+        return measured_ratio(self.run.scenario, budget.risk, printed=printed) / self.counted_risk()
+
     def budget(self) -> pd.DataFrame:
         """
         Budget of the whole year by category, of all claims, with the risk that it includes.
@@ -161,25 +175,18 @@ class Monitoring:
         whole = self.monthly.rename(columns={"services": "units", "claims": "allowed"})
         if care is None:
             return whole.assign(specialty="")[["month", "service_category", "specialty", "units", "allowed"]]
-        return _divided(whole, care.specialties)
+        return divided(whole, care.specialties)
 
     def variances(self) -> Variances:
         """Budget to actual of the months seen; see `budget_to_actual`."""
         run, budget = self.run, self.run.budget
         assert budget is not None
-        seen = self.items()
-        year = seen["month"].isin(self.months)
-        actual = seen[year].groupby(["service_category", "specialty"], as_index=False)[["units", "allowed"]].sum()
-        lives = float(self.exposure.loc[self.months].sum())
-        plan = _planned(self.budget() * self.to_date, seen[seen["month"].dt.year == budget.base_year], actual, lives)
+        plan, actual, lives = self._planned_and_came()
         stated = None if run.scenario.benchmark is None else run.scenario.benchmark.member_months
-        planned = lives if stated is None else stated / MONTHS * len(self.months)
+        expected = lives if stated is None else stated / MONTHS * len(self.months)
         level, came = float(plan["allowed_pmpm"].sum()), float(actual["allowed"].sum()) / lives
-        risk, agreed, beside = 1.0, None, None
+        agreed, beside = None, None
         if not self.own_targets:
-            printed = budget.benchmark.rounding == "printed"
-            risk = 1.0 if budget.risk is None else measured_ratio(run.scenario, budget.risk, printed=printed)
-            risk = risk / self.counted_risk() if budget.risk is not None else 1.0
             kept = float(budget.benchmark.steps["factor"].get("Large-claim adjustment", 1.0))
             agreed = self.forecasts.benchmark_pmpm * self.to_date
             left_out = (1 - kept) * level - self.forecasts.removed[self.year] * came
@@ -189,11 +196,20 @@ class Monitoring:
             plan,
             actual.rename(columns={"service_category": "group", "specialty": "item"}),
             actual_months=lives,
-            budget_months=planned,
-            risk=risk,
+            budget_months=expected,
+            risk=self.risk_beyond(),
             agreed=agreed,
             beside=beside,
         )
+
+    def _planned_and_came(self) -> tuple[pd.DataFrame, pd.DataFrame, float]:
+        """Budget and actual of the months seen by category and specialty, and their exposure."""
+        assert self.run.budget is not None
+        seen, lives = self.items(), float(self.exposure.loc[self.months].sum())
+        keys = ["service_category", "specialty"]
+        actual = seen[seen["month"].isin(self.months)].groupby(keys, as_index=False)[["units", "allowed"]].sum()
+        base = seen[seen["month"].dt.year == self.run.budget.base_year]
+        return planned(self.budget() * self.to_date, base, actual, lives), actual, lives
 
     def specialties(self) -> pd.DataFrame:
         """
@@ -202,19 +218,22 @@ class Monitoring:
         Returns
         -------
         pandas.DataFrame
-            Index specialty (CMS code); `prior`, `current`, `target` [$ PMPM], and per 1,000 and per service of the
-            current months; empty where the scenario asks for no specialties.
+            Index specialty (CMS code); `prior`, `current`, `target` [$ PMPM]; `risk`, `use`, `price`, `mix`, which
+            make the variance from the target [$ PMPM], NaN where the target has no use to split it by; per 1,000 and
+            per service of the current months; empty where the scenario asks for no specialties.
+
+        Notes
+        -----
+        The split is that of `variances` with specialty and service category exchanged: use is of all services of a
+        specialty, at its unit cost; mix is of its service categories.
         """
-        run, budget = self.run, self.run.budget
-        assert budget is not None
+        run = self.run
         if self.claims.care is None:
             return pd.DataFrame()
         seen, lives = self.items(), self.exposure
         before = self.months - MONTHS
-        now, then = (float(lives.reindex(m).sum()) for m in (self.months, before))
-        keys = ["service_category", "specialty"]
-        actual = seen[seen["month"].isin(self.months)].groupby(keys, as_index=False)[["units", "allowed"]].sum()
-        plan = _planned(self.budget() * self.to_date, seen[seen["month"].dt.year == budget.base_year], actual, now)
+        then = float(lives.reindex(before).sum())
+        plan, actual, now = self._planned_and_came()
         current = actual.groupby("specialty")[["units", "allowed"]].sum()
         prior = seen[seen["month"].isin(before)].groupby("specialty")["allowed"].sum()
         every = current.index.union(prior.index).union(plan["item"].unique())
@@ -228,9 +247,21 @@ class Monitoring:
             },
             index=every,
         ).rename_axis("specialty")
-        stated = run.tables.targets
+        plan = plan.rename(columns={"group": "item", "item": "group"})
+        came = actual.rename(columns={"specialty": "group", "service_category": "item"})
+        loose = self.budget()["utilization_pmpm"].isna() if self.own_targets else pd.Series(dtype=bool)
+        whole = plan.loc[plan["item"].isin(loose.index[loose]) & (plan["allowed_pmpm"] != 0), "group"]
+        risk, stated = self.risk_beyond(), run.tables.targets
         if stated is not None and (rows := stated[stated["kind"] == "specialty"]).size:
-            table["target"] = _stated(rows, every, run) * self.to_date
+            own = _stated(rows, every, run)
+            table["target"] = own["allowed_pmpm"] * self.to_date
+            plan = (own * self.to_date).dropna(subset="allowed_pmpm").rename_axis("group").reset_index()
+            plan, came, risk = plan.assign(item=""), came.assign(item=""), 1.0
+            whole = own.index[own["utilization_pmpm"].isna()]
+        split = pd.DataFrame(columns=["risk", *EFFECTS], dtype=float)
+        if len(plan):
+            split = budget_to_actual(plan, came, actual_months=now, risk=risk).categories[list(split)]
+        table = table.join(split[~split.index.isin(whole)])
         return table.sort_values("current", ascending=False, kind="stable")
 
     def rolling(self, length: int, category: str | None = None) -> pd.DataFrame:
@@ -340,59 +371,21 @@ def _completed(claims: Claims, as_of: pd.Period) -> tuple[Completion, pd.DataFra
     return made, completed_monthly(made, exposure, undated[undated["month"] <= as_of])
 
 
-def _divided(whole: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """Amounts by month and category, divided by specialty as the parts are; where these are not, they stay whole."""
-    keys = ["month", "service_category"]
-    sums = parts.groupby([*keys, "specialty"], as_index=False)[["units", "allowed"]].sum()
-    totals = sums.groupby(keys)[["units", "allowed"]].transform("sum")
-    shares = (sums[["units", "allowed"]] / totals.where(totals > 0)).set_axis(["of_units", "of_allowed"], axis=1)
-    shares = pd.concat([sums[[*keys, "specialty"]], shares], axis=1)
-    joined = whole[[*keys, "units", "allowed"]].merge(shares, on=keys, how="left")
-    first = ~joined.duplicated(keys)
-    for name in ("units", "allowed"):
-        alone = joined[f"of_{name}"].isna()
-        joined[name] = joined[name] * joined[f"of_{name}"].where(~alone, first.astype(float))
-    joined["specialty"] = joined["specialty"].fillna("")
-    return joined[[*keys, "specialty", "units", "allowed"]]
-
-
-def _planned(budget: pd.DataFrame, base: pd.DataFrame, actual: pd.DataFrame, lives: float) -> pd.DataFrame:
-    """Budget by category divided by specialty as the baseline was; use without a target is taken as it came."""
-    keys = ["service_category", "specialty"]
-    sums = base.groupby(keys)[["units", "allowed"]].sum()
-    shares = sums / sums.groupby("service_category").transform("sum").where(lambda f: f > 0)
-    absent = [c for c in budget.index if c not in shares.index.unique("service_category")]
-    if absent:
-        index = pd.MultiIndex.from_product([absent, [""]], names=keys)
-        shares = pd.concat([shares, pd.DataFrame({"units": 1.0, "allowed": 1.0}, index)])
-    came = actual.groupby("service_category")["units"].sum() / lives
-    use = budget["utilization_pmpm"].fillna(came)
-    rows = shares.reset_index()
-    rows = rows[rows["service_category"].isin(budget.index)]
-    return pd.DataFrame(
-        {
-            "group": rows["service_category"],
-            "item": rows["specialty"],
-            "utilization_pmpm": rows["units"].fillna(0.0) * rows["service_category"].map(use).fillna(0.0),
-            "allowed_pmpm": rows["allowed"].fillna(0.0) * rows["service_category"].map(budget["allowed_pmpm"]),
-        }
-    )
-
-
-def _stated(rows: pd.DataFrame, codes: pd.Index, run: Run) -> pd.Series:
-    """Targets of specialties by code; those of a name are found by it."""
+def _stated(rows: pd.DataFrame, codes: pd.Index, run: Run) -> pd.DataFrame:
+    """Targets of specialties by code, NaN where there are none; those of a name are found by it."""
     from acomodel.claims.categories import specialty_table
 
     names = specialty_table()
     by_name = dict(zip(names["name"].str.lower(), names["specialty"], strict=True))
-    stated: dict[str, float] = {}
-    for name, target in zip(rows["name"], rows["target_pmpm"], strict=True):
+    stated: dict[str, tuple[float, float]] = {}
+    for name, target, per_1000 in zip(rows["name"], rows["target_pmpm"], rows["target_per_1000"], strict=True):
         code = name if name in set(names["specialty"]) | set(codes) else by_name.get(str(name).lower())
         if code is None:
             file = run.scenario.folder / run.tables.files["targets"]
             raise InputError(f"{file}: specialty '{name}': neither a CMS specialty code nor the name of one")
-        stated[str(code)] = float(target)
-    return pd.Series(stated).reindex(codes)
+        stated[str(code)] = (float(target), float(per_1000) / THOUSAND_MEMBER_YEARS)
+    columns = ["allowed_pmpm", "utilization_pmpm"]
+    return pd.DataFrame.from_dict(stated, orient="index", columns=columns).reindex(codes)
 
 
 def _trend_error(found: Monitoring, category: str) -> float:

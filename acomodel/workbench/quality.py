@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from acomodel.contract.programs import ProgramTerms
-from acomodel.contract.quality.app import app_quality
+from acomodel.contract.quality.app import TIE, app_quality
 from acomodel.contract.quality.mssp import mssp_quality
 from acomodel.contract.quality.points import toolkit_quality
 from acomodel.contract.quality.rates import measure_rates
@@ -176,11 +176,11 @@ def _standard_at(run: Run, score: float, now: str) -> str:
         return now
     wanted, year, _ = found
     if wanted.scheme == "toolkit":
-        return "met" if score >= wanted.points.minimum_points - 1e-9 else "failed"
+        return "met" if score >= wanted.points.minimum_points - TIE else "failed"
     if wanted.scheme == "mssp" or not wanted.complete:
         return now
     threshold = number("threshold_score", "app", year) or 0.0
-    if score >= threshold or (now == "met" and quality.score < threshold):
+    if score >= threshold - TIE or (now == "met" and quality.score < threshold):
         return "met"
     if now != "met":
         return now

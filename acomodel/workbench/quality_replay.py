@@ -202,7 +202,13 @@ def _points(rates: pd.DataFrame, year: int) -> pd.DataFrame:
         earned = most
         if _performs(row):
             limits = cuts.loc[name, list(PERCENTILES[2:])].astype(float)
-            earned = mssp_points(rates[name].to_numpy(), limits, lower_is_better=row["better"] == "lower", year=year)
+            earned = mssp_points(
+                rates[name].to_numpy(),
+                limits,
+                lower_is_better=row["better"] == "lower",
+                year=year,
+                largest=row["largest"],
+            )
         made[name] = earned * row["weight"] * np.ones(len(rates))
     return pd.DataFrame(made, index=rates.index)
 
@@ -341,7 +347,8 @@ def _achieved(file: PublicUseFile, year: int) -> pd.Series:
         limits = cuts.loc[(name, collection), list(PERCENTILES)].astype(float)
         track = {"claims": "app claims", "survey": "app survey"}.get(row["domain"], "app")
         floor = number("floor_points", track, year) or 1.0
-        earned = np.asarray(decile_points(values, limits, lower_is_better=row["better"] == "lower", floor=floor))
+        lower = row["better"] == "lower"
+        earned = np.asarray(decile_points(values, limits, lower_is_better=lower, floor=floor, largest=row["largest"]))
         if row["scored_in"]:
             parts.append(earned)
         else:

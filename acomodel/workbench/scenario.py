@@ -299,10 +299,12 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    """Tables of one scenario over those of another; terms stated in full replace the terms of a programme."""
+    """Tables of one scenario over those of another; terms stated in full replace a programme's, data a made-up plan."""
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
+        if key == "claims" and isinstance(below, dict) and isinstance(value, dict) and "data" in value:
+            below = merged[key] = {name: part for name, part in below.items() if name != "synthetic"}
         replaced = key == "terms" and isinstance(value, dict) and "sharing_rate" in value
         if isinstance(value, dict) and isinstance(below, dict) and not (replaced and "program" in below):
             merged[key] = _laid_over(below, value)

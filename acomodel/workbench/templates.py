@@ -28,7 +28,8 @@ def new_scenario(name: str, template: str, folder: Path) -> Path:
     -------
     Path
         The new file; the template's tables are copied into a folder of the new name beside it. Its title,
-        its report texts and the sources in `basis` are left for you to fill in; `check` names what is open.
+        its report texts and the sources in `basis` are left for you to fill in, and small cells are not shown; `check`
+        names what is open.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def new_scenario(name: str, template: str, folder: Path) -> Path:
     text = re.sub(r'(?m)^name\s*=\s*".*"', f'name = "{name}"', read_text(source), count=1)
     text = re.sub(r'(?m)^title\s*=\s*".*"', f'title = "{name}"', text, count=1)
     text = re.sub(r'(?m)^(client|purpose|intended_users|information_date|limits)\s*=\s*".*"', r'\1 = ""', text)
+    text = re.sub(r"(?m)^show_small_cells\s*=.*\n", "", text)
     head, basis, sources = text.partition("[basis]")
     text = head + basis + re.sub(r'(?m)^("[^"]+"\s*=\s*)".*"', r'\1""', sources)
     for file in table_files(scenario).values():

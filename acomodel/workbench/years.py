@@ -24,7 +24,8 @@ def check_years(scenario: Scenario, tables: Tables, terms: tuple[Terms, ...]) ->
         if score is None and (agreed.needs_quality_score or alternative):
             raise InputError(f"{key}.quality_score: missing; the payment for {year.label} depends on it")
         if standard == "alternative" and agreed.quality_method != "standard":
-            raise InputError(f"{key}.quality_standard: found 'alternative'; the terms know no such standard")
+            where = f"{key}.quality_standard" if year.quality_standard == "alternative" else "quality"
+            raise InputError(f"{where}: the standard is met by the alternative, of which the terms know nothing")
         if year.revenue is not None and not agreed.needs_revenue:
             hint = "; set terms.revenue_limit = true to limit losses by it" if scenario.of_programme else ""
             raise InputError(f"{key}.revenue: given, but no clause of the terms uses it{hint}")

@@ -313,6 +313,26 @@ def test_losses_go_by_what_was_lost_and_the_reserve_comes_first():
     assert instead.to_dict() == by_members.to_dict()
 
 
+@pytest.mark.parametrize("quality_first", [True, False])
+def test_a_loss_goes_by_the_first_pool_of_savings_wherever_it_stands(quality_first):
+    """A saved 2 million at a score of 0.5, B lost 3 at 1.0: by quality A would bear it, by savings B does."""
+    two = pd.DataFrame(
+        {
+            "participant": ["A", "B"],
+            "members": [1_000, 1_000],
+            "benchmark": [20e6, 20e6],
+            "actual": [18e6, 23e6],
+            "quality_score": [0.5, 1.0],
+        }
+    )
+    quality, savings = Pool("Q", rule="quality", share=0.4), Pool("S", share=1.0, by="contribution")
+    pools = [quality, savings] if quality_first else [savings, quality]
+    assert distribute(-500_000.0, pools, two).total().to_dict() == {"A": 0.0, "B": -500_000.0}
+    assert distribute(-500_000.0, [quality], two).total().to_dict() == {"A": -500_000.0, "B": 0.0}
+    kept = Pool("R", rule="reserve", share=0.4)
+    assert distribute(-500_000.0, [kept], two).total().to_dict() == {"A": -250_000.0, "B": -250_000.0}
+
+
 def test_reserve_pays_cost_that_the_payment_does_not():
     found = distribute(10_000.0, [DOCTORS], PRACTICES, operating_cost=30_000.0, reserve=15_000.0)
     assert (found.covered, found.from_reserve, found.deficit_out) == (2_500_000, 1_500_000, 500_000)

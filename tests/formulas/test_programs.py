@@ -1,12 +1,16 @@
 """Rule tables: every row sourced, lookups dated, the size table continuous where the rule is."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import SCENARIOS
 
-from acomodel import InputError, Rules, minimum_savings_rate, settle, terms
-from acomodel.contract.programs import ProgramTerms, rules_used
+from acomodel import InputError, Rules, change, load_scenario, minimum_savings_rate, run, settle, terms
+from acomodel.contract.programs import PROGRAMS, ProgramTerms, rules_used, unverified
 from acomodel.programs import rule_table
+from acomodel.workbench import exhibits
 
 TABLE = rule_table("mssp")
 
@@ -184,3 +188,71 @@ def test_size_table_shapes_and_ends():
     series = minimum_savings_rate(pd.Series([5_000, 60_000], index=["a", "b"]))
     assert series.to_dict() == {"a": 0.039, "b": 0.02}
     assert [minimum_savings_rate(n) for n in (5_000, 7_321)] == minimum_savings_rate(np.array([5_000, 7_321])).tolist()
+
+
+# what is from memory, or was not found
+
+
+def test_years_of_reach_that_are_from_memory():
+    of_reach = {2021: ["at risk"], 2022: [], 2023: [], 2024: ["discount", "at risk"], 2025: ["at risk"], 2026: []}
+    for year, clauses in of_reach.items():
+        found = unverified(ProgramTerms(program="reach", track="Global"), year)
+        assert found == [f"benchmark {clause}" for clause in clauses], year
+    assert [terms("reach", "Global", year).benchmark_at_risk for year in of_reach] == [0.05, 0.05, *[0.02] * 3, 0.05]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_row_is_partly_from_memory(program):
+    """A row whose note alone says it is from memory, or for some of its years only, is two rows."""
+    rows = rule_table(program).query("parameter != 'table_through'")
+    said = rows["source"].str.contains("from memory") | rows["note"].str.contains("from memory")
+    assert (rows[said]["source"].str.startswith("from memory")).all()
+
+
+def test_a_note_that_says_from_memory_counts(monkeypatch):
+    pgp = ProgramTerms(program="pgp")
+    rule = rules_used(pgp, 2007)[0]
+    told = dataclasses.replace(rule, source="a rule book", note="from 2006 from memory")
+    monkeypatch.setattr("acomodel.contract.programs.rules_used", lambda *_: [told])
+    assert unverified(pgp, 2007) == [rule.name.partition(": ")[2].replace("_", " ")]
+
+
+def test_reach_of_a_year_from_memory_says_so_and_has_no_stop_loss():
+    stated = load_scenario(SCENARIOS / "reach-2023.toml")
+    shown = exhibits.contract.terms(run(stated)).table["Agreed"]
+    assert shown["Stop-loss"] == "stop-loss is not modelled: spending is stated net of it"
+    assert "From memory, unverified" not in shown
+    later = run(change(stated, {"terms.track": "Global", "years.0.label": "2024", "years.0.performance_year": 2024}))
+    words = "benchmark discount, benchmark at risk"
+    assert exhibits.contract.terms(later).table.loc["From memory, unverified", "Agreed"] == words
+    assert f"Clauses from memory, unverified: {words}." in repr(exhibits.contract.summary(later))
+    sources = {a.name: a.source for a in later.assumptions}
+    assert sources["2024 Global: benchmark discount"] == "from memory, unverified"
+
+
+AQC = """
+name = "aqc"
+title = "A group under the Alternative Quality Contract"
+[terms]
+program = "aqc"
+share = 0.6
+[[years]]
+label = "2011"
+performance_year = 2011
+benchmark = 100e6
+actual = 96e6
+"""
+
+
+def test_aqc_from_2011_says_that_its_share_was_not_found(tmp_path):
+    (tmp_path / "aqc.toml").write_text(AQC, encoding="utf-8")
+    result = run(load_scenario(tmp_path / "aqc.toml"))
+    beyond = "the table is checked through 2010; its newest row stands in for 2011"
+    assert f"Rules of the programme: {beyond}." in repr(exhibits.contract.summary(result))
+    assert beyond in exhibits.contract.terms(result).table.loc["Contract", "Agreed"]
+    rule = next(a for a in result.assumptions if a.name == "2011 AQC: sharing rate range")
+    assert rule.source == "not found in any source opened"
+    assert "depends on quality by a table that was not found" in rule.note
+    assert not any(
+        "not found" in a.note for a in run(change(result.scenario, {"years.0.performance_year": 2010})).assumptions
+    )

@@ -17,6 +17,7 @@ from acomodel.workbench import quality as bench
 from acomodel.workbench.changes import Mixture, changes_of
 from acomodel.workbench.exhibits import quality as exhibits
 from acomodel.workbench.plots import quality as plots
+from acomodel.workbench.report.workbook import lines
 from acomodel.workbench.scenario import change
 
 SHARES = st.floats(0, 1)
@@ -299,7 +300,8 @@ def test_decile_points_rise_with_the_rate(low, high, at):
     sign = row["lower_better"] == "1" if "lower_better" in row else row["p10"] > row["p90"]
     cuts = row[list(rates.PERCENTILES)].astype(float)
     low, high = sorted((low, high))
-    worse, better = app.decile_points(np.array([high, low] if sign else [low, high]), cuts, lower_is_better=sign)
+    both = np.array([high, low] if sign else [low, high])
+    worse, better = app.decile_points(both, cuts, lower_is_better=sign, largest=1.2)
     assert 1 <= worse <= better <= 10
 
 
@@ -365,6 +367,84 @@ def test_every_row_is_sourced_and_said_once():
     assert (share, Rules("quality", 2023).number("standard_percentile", "app")) == (0.7705, 30)
 
 
+@pytest.mark.parametrize(
+    "year, whole, part",
+    [
+        (2014, ("measure set of 2014, 28 measures", "maximum points in 2014", "scale of points", "least attain"), ()),
+        (2018, ("least attainment in each domain",), ("measure set of 2018, 28 measures", "reward for improvement")),
+        (2019, ("measure set of 2019, 23 measures", "maximum points in 2019"), ("reward for improvement",)),
+    ],
+)
+def test_what_is_from_memory_is_named(year, whole, part):
+    sets = tables.measure_set("mssp", year).query("scored_in == ''")
+    only = "yes" if year != 2018 else ""
+    given = pd.DataFrame({"measure": sets.index, "rate": 0.65, "reporting_only": only})
+    found = mssp.mssp_quality(rates.measure_rates(given), year, 2)
+    said = {one.partition(": ")[0]: one for one in found.notes}
+    assert all(words in said["From memory, unverified"] for words in whole)
+    assert all(words in said["In part from memory, unverified"] for words in part)
+    assert ("scale of points" in said["From memory, unverified"]) == (year < 2017)
+    listed = [one for one in found.assumptions if one.name.startswith(f"Measure set of {year}")]
+    assert sum(one.value for one in listed) == len(sets)
+    assert {one.source for one in listed} == set(sets["source"])
+
+
+def test_cut_points_from_memory_are_named():
+    sets = tables.measure_set("mssp", 2016).query("scored_in == ''")
+    scored = ["ACO13", "ACO14"]
+    only = ["" if name in scored else "yes" for name in sets.index]
+    given = rates.measure_rates(pd.DataFrame({"measure": sets.index, "rate": 0.65, "reporting_only": only}))
+    assert any("cut points of ACO13, ACO14" in note for note in mssp.mssp_quality(given, 2016, 2).notes)
+
+
+# --- percents and other faults
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: mssp.mssp_points(90, FLAT), "rate: found 90; a share from 0 to 1 is wanted; 90 percent is 0.9"),
+        (lambda: mssp.mssp_points(0.9, 100 * FLAT), "cut point: found 30; .*30 percent is 0.3"),
+        (lambda: mssp.mssp_points("high", FLAT), "found 'high'; a share"),
+        (lambda: mssp.mssp_quality(of_2018(), 2018, disaster_mean=90), "disaster_mean: found 90; .*is 0.9"),
+        (lambda: mssp.mssp_quality(of_2018(), 2018, disaster_mean=np.nan), "disaster_mean: found nan"),
+        (lambda: points.attainment_points(70, 0.6, 0.8), "rate: found 70"),
+        (lambda: points.attainment_points(0.7, 60, 80), "threshold: found 60"),
+        (lambda: points.gap_closed(0.6, 50, 0.9), "prior: found 50; .*50 percent is 0.5"),
+        (lambda: points.gap_closed(-0.1, 0.5, 0.9), "rate: found -0.1; a share from 0 to 1 is wanted.$"),
+        (lambda: app.decile_points([0.2, 85], np.arange(0.1, 1, 0.1)), "rate: found 85"),
+        (lambda: app.improvement_score(0.8, 64), "prior: found 64"),
+        (lambda: app.app_standard(70, 2024), "score: found 70"),
+        (lambda: app.final_share_rate(0.75, "alternative", 60), "score: found 60"),
+        (lambda: app.final_share_rate(75, "met", 0.6), "maximum: found 75"),
+        (lambda: app.final_share_rate(0.75, ["met", "alternativ"], 0.6), "'alternativ'.*Did you mean 'alternative'"),
+        (lambda: app.app_quality(pathway(measure=["110"], rate=[0.2]), 2023, prior_achievement=64),
+         "prior_achievement: found 64; .*64 percent is 0.64"),
+        (lambda: rates.composite_rate([20, 70], [40, 60]), "numerator 70 of denominator 60"),
+        (lambda: rates.composite_rate([20, 30], [60]), "2 numerators and 1 denominators"),
+        (lambda: points.toolkit_quality(rates.measure_rates(results(rate=[0.7], threshold=0.6, weight=-1.0))),
+         "'M0': weight is -1; at least 0 is wanted"),
+        (lambda: rates.measure_rates(results(rate=[0.7, "85%"])), "'M1': rate is '85%'; a number is wanted"),
+        (lambda: rates.measure_rates(results(numerator=["x"], denominator=[40])), "'M0': numerator is 'x'"),
+    ],
+)  # fmt: skip
+def test_percents_and_words_are_refused(call, words):
+    with pytest.raises(InputError, match=words) as refused:
+        call()
+    assert "\n" not in str(refused.value)
+
+
+def test_rates_that_are_no_shares_pass():
+    ratio = np.array([1.24, 1.02, 0.84, 0.66, 0.52, 0.36, 0.0])
+    assert mssp.mssp_points(np.array([1.3, 1.02, np.nan]), ratio, lower_is_better=True)[:2].tolist() == [0, 1.25]
+    assert np.isnan(mssp.mssp_points(np.nan, ratio, lower_is_better=True))
+    assert rates.measure_rates(results(numerator=["7", ""], denominator=[" 10", ""], rate=["", "0.5"]))[
+        "rate"
+    ].tolist() == [0.7, 0.5]
+    many = pd.DataFrame({"measure": ["484"], "numerator": [60], "denominator": [40]})
+    assert rates.measure_rates(many, largest={"484": 10.0})["rate"].tolist() == [1.5]
+
+
 # --- dollars
 
 
@@ -395,6 +475,13 @@ def test_dollars_follow_a_gate_and_a_measure_that_is_better_lower():
 
 
 # --- scenario
+
+
+def test_a_point_stops_at_a_rate_of_one():
+    table = rates.measure_rates(results(rate=[0.995], threshold=0.9, top=1.0))
+    terms = Terms(sharing_rate=0.5, quality_method="multiplier")
+    worth = value.dollars_per_point(table, points.toolkit_quality, 1e8, 9.6e7, terms)
+    assert worth.table["dollars_per_point"].iloc[0] == pytest.approx(worth.table["dollars_at_next"].iloc[0])
 
 
 @pytest.fixture(scope="module")
@@ -474,6 +561,49 @@ def test_tables_say_what_quality_does(scenario):
     worth = bench.worth(result)
     assert exhibits.dollars(result).table.index.tolist() == worth.table.index.tolist()
     assert show(worth.payment, "$") == show(float(result.headline()["payment"]), "$")
+
+
+LADDER = {"terms.quality_method": "ladder"}
+GATE = {"terms.quality_method": "gate"}
+
+
+@pytest.mark.parametrize(
+    "clauses, words",
+    [
+        (LADDER | {"terms.quality_ladder": [[0.3, 0.5], [0.95, 1.0]]},
+         "No measure alone reaches the next step of the ladder, 95%, which is 43.3 points of score away."),
+        (LADDER | {"terms.quality_ladder": [[0.3, 0.5], [0.6, 1.0]]},
+         "only a whole step does. The next step of the ladder, 60%, is 8.3 points of score away."),
+        (LADDER | {"terms.quality_ladder": [[0.3, 0.5], [0.5, 1.0]]}, "at the highest step that is paid"),
+        (GATE | {"terms.quality_gate": 0.9}, "No measure alone reaches the gate, 90%, which is 38.3 points"),
+        ({"terms.quality_method": "none"}, "the payment is the same at every score"),
+        ({"quality.points.minimum_points": 0.9}, "standard is not met, and no measure alone changes that"),
+        ({"terms.msr": 0.05}, "Savings do not reach the least that is shared"),
+        ({"terms.savings_cap_benchmark": 0.001}, "The cap holds the payment down"),
+        ({"years.0.actual": 1.1e8}, "There are no savings to share"),
+        ({"quality.points.steps": 2}, "only a whole step does."),
+        ({}, "Score: its change."),
+    ],
+)  # fmt: skip
+def test_dollars_say_why_a_measure_moves_nothing(scenario, clauses, words):
+    note = exhibits.dollars(run(change(scenario, clauses))).note
+    assert note.endswith(words) if not clauses else words in note
+
+
+def test_a_step_lost_to_floating_point_is_reached():
+    table = rates.measure_rates(results(rate=[0.62, 0.72, 0.50], threshold=0.6, top=0.8))
+    score = points.toolkit_quality(table).score
+    terms = Terms(
+        sharing_rate=0.5, quality_method="ladder", quality_ladder=((0.3, 0.5), (0.45, 0.8), (0.6, 1.0)),
+        quality_gate=0.45,
+    )  # fmt: skip
+    assert score < 0.45
+    paid = settle(1e8, 9.6e7, terms, quality_score=score)
+    assert paid.quality_factor == 0.8
+    line = {name: getattr(paid, name) for name in lines.FORMULAS if hasattr(paid, name)}
+    assert lines.values_of(terms, line, None, 0.0, 0)["ladder_step"] == 0.8
+    assert "{quality_score}<{terms_quality_gate}-1E-09" in lines.FORMULAS["quality_factor"]
+    assert lines.workings(0)["ladder_step"][2].count("<={quality_score}+1E-09") == 2
 
 
 def test_charts_show_it_and_are_left_out_without_it(scenario):

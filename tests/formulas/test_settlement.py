@@ -239,6 +239,22 @@ def test_lines_are_the_fields_of_the_result():
         pytest.param(
             100.0,
             90.0,
+            Terms(sharing_rate=0.5, quality_method="ladder", quality_ladder=((0.3, 0.5), (0.45, 0.8), (0.6, 1.0))),
+            {"quality_score": 0.44999999999999996},
+            4,
+            id="ladder step reached but for floating point",
+        ),
+        pytest.param(
+            100.0,
+            90.0,
+            Terms(sharing_rate=0.5, quality_method="gate", quality_gate=0.45),
+            {"quality_score": 0.44999999999999996},
+            5,
+            id="gate reached but for floating point",
+        ),
+        pytest.param(
+            100.0,
+            90.0,
             Terms(sharing_rate=0.5, quality_method="multiplier"),
             {"quality_score": 0.5, "quality_factor": 1.0},
             5,

@@ -44,9 +44,21 @@ def test_second_years_of_2018_against_chance(of_2018):
     assert len(chosen) == 80 and chosen["allowed_chance"].between(0, 0.35).all()
 
 
-@pytest.mark.xfail(strict=True, reason="rewards of 2018 compare with rates of 2017, whose file is not at hand")
-def test_second_years_of_2018_as_computed(of_2018):
-    summary = of_2018.summary
+FILE_2017 = FILES / "puf_2017.csv"
+needs_2017 = pytest.mark.xfail(
+    condition=not FILE_2017.exists(), raises=InputError, strict=True, reason="the file of 2017 is not at hand"
+)
+
+
+@needs_2017
+def test_first_years_of_2016_to_2018_score_one():
+    found = [replay_quality(file).summary.loc[FIRST] for file in (puf(2016), FILE_2017, puf(2018))]
+    assert [sum(int(row[name]) for row in found) for name in ("acos", "reproduced")] == [315, 315]
+
+
+@needs_2017
+def test_second_years_of_2018_as_computed():
+    summary = replay_quality(puf(2018), FILE_2017).summary  # rewards of 2018 compare with rates of 2017
     assert summary.loc["Second year: rewards as computed", "reproduced"] == 38
     assert summary.loc["Second year: rewards within one measure", "reproduced"] == 64
 

@@ -53,15 +53,48 @@ SUMMARY = [
 ]
 
 
+ROUNDED = {
+    ("Smith", "CHF"): "1,775.43",
+    ("Jones", "Overall"): "2,803.47",
+    ("Smith", "Overall"): "2,923.46",
+}
+"""Rows whose observed dollars are printed one more than the rows printed above them make."""
+
+
+def summary_row(table_7, physician, condition):
+    if condition == "Overall":
+        return table_7.summary().loc[("06", physician)]
+    return table_7.summary("condition").loc[("06", physician, condition)]
+
+
+@pytest.mark.parametrize(
+    ("physician", "condition", "observed"),
+    [
+        pytest.param(
+            *row[:2],
+            row[3],
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason=f"episodes times the rounded costs printed make {ROUNDED[row[:2]]}; printed {row[3]:,}",
+            )
+            if row[:2] in ROUNDED
+            else (),
+        )
+        for row in SUMMARY
+    ],
+)
+def test_table_7_observed_as_printed(table_7, physician, condition, observed):
+    assert summary_row(table_7, physician, condition)["observed"] == printed(str(observed))
+
+
 @pytest.mark.parametrize(("physician", "condition", "episodes", "observed", "peers", "ratio"), SUMMARY)
 def test_table_7_summary(table_7, physician, condition, episodes, observed, peers, ratio):
+    row = summary_row(table_7, physician, condition)
     if condition == "Overall":
-        row = table_7.summary().loc[("06", physician)]
         assert row["ratio"] == pytest.approx(table_7.physicians.loc[("06", physician), "ratio"])
-    else:
-        row = table_7.summary("condition").loc[("06", physician, condition)]
     assert row["units"] == episodes
-    assert row["observed"] == pytest.approx(observed, abs=1) and row["peers"] == pytest.approx(peers, abs=1)
+    assert row["peers"] == printed(str(peers))
+    assert row["observed"] == pytest.approx(observed, abs=1)
     assert row["ratio"] == printed(ratio)
 
 

@@ -63,7 +63,8 @@ class Profile(Shown):
 
     def summary(self, *levels: str) -> pd.DataFrame:
         """
-        Exposure, observed and expected per unit of it, and their ratio, by physician and some of the cells' columns.
+        Exposure, observed and expected per unit of it, and their ratio, by physician and some of the cells' columns;
+        and `members`, the patients of a cell or physician, of other sums the least that they can be.
 
         Parameters
         ----------
@@ -71,10 +72,14 @@ class Profile(Shown):
             Columns of the cells, such as "condition"; none for the sum of each physician.
         """
         keys = ["specialty", "physician", *levels]
-        sums = self.cells.groupby(keys, sort=True)[["units", "exposure", "observed", "expected"]].sum()
+        groups = self.cells.groupby(keys, sort=True)
+        sums = groups[["units", "exposure", "observed", "expected"]].sum()
+        counted = "patients" in self.cells
+        members = groups["patients" if levels else "panel"].max() if counted else sums["units"]
         return pd.DataFrame(
             {
                 "units": sums["units"],
+                "members": members,
                 "exposure": sums["exposure"],
                 "observed": sums["observed"] / sums["exposure"],
                 "peers": sums["expected"] / sums["exposure"],
@@ -120,9 +125,9 @@ def episode_cells(episodes: pd.DataFrame, conditions: list[str] | None = None) -
     Returns
     -------
     pandas.DataFrame
-        `physician`, `specialty`, `condition`, `severity`, `units`, `exposure` (both episodes), `observed` [$],
-        `squares` [$ squared], `clustering`: how much more the sum of a physician's episodes varies than if each were of
-        a patient of its own. [factor]
+        `physician`, `specialty`, `condition`, `severity`, `units`, `exposure` (both episodes), `patients` of the cell
+        and `panel` of the physician [patients], `observed` [$], `squares` [$ squared], `clustering`: how much more the
+        sum of a physician's episodes varies than if each were of a patient of its own. [factor]
 
     Raises
     ------
@@ -144,10 +149,16 @@ def episode_cells(episodes: pd.DataFrame, conditions: list[str] | None = None) -
                 raise InputError(f"physicians.conditions: no episode of '{name}'; found {', '.join(known) or 'none'}.")
         rows = rows[rows["condition"].isin(conditions)]
     rows = rows.assign(specialty=rows["specialty"].fillna("").astype(str), squares=rows["cost"] ** 2, units=1)
+    whose = rows["patient"] if "patient" in rows else pd.Series(range(len(rows)), index=rows.index)
     keys = ["physician", "specialty", "condition", "severity"]
-    sums = rows.groupby(keys, as_index=False).agg(
-        units=("units", "sum"), observed=("cost", "sum"), squares=("squares", "sum")
+    sums = (
+        rows.assign(whose=whose)
+        .groupby(keys, as_index=False)
+        .agg(
+            units=("units", "sum"), patients=("whose", "nunique"), observed=("cost", "sum"), squares=("squares", "sum")
+        )
     )
+    sums = sums.assign(panel=sums["physician"].map(whose.groupby(rows["physician"]).nunique()))
     return sums.assign(exposure=sums["units"].astype(float), clustering=_clustering(rows, sums))
 
 
@@ -164,14 +175,15 @@ def episode_counts(episodes: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `condition`, `episodes`, `complete`, `outliers` among these, `compared` (complete, no outlier, of a physician),
-        `of_nobody`, `not_complete` [episodes], `mean_cost` and `median_cost` of complete ones that are no outliers [$].
+        `of_nobody`, `not_complete` [episodes], `patients` of complete ones that are no outliers, their `mean_cost` and
+        `median_cost` [$].
 
     Examples
     --------
     >>> rows = pd.DataFrame({"condition": "CHF", "physician": ["A", "A", ""], "complete": [True, True, False],
     ...     "outlier": [False, True, False], "cost": [100.0, 900.0, 50.0]})
     >>> episode_counts(rows).iloc[0, 1:].astype(int).tolist()
-    [3, 2, 1, 1, 0, 1, 100, 100]
+    [3, 2, 1, 1, 0, 1, 1, 100, 100]
     """
     complete, outlier = episodes["complete"].astype(bool), episodes["outlier"].astype(bool)
     normal, whose = complete & ~outlier, episodes["physician"].fillna("") != ""
@@ -185,7 +197,13 @@ def episode_counts(episodes: pd.DataFrame) -> pd.DataFrame:
     }
     sums = pd.DataFrame({name: part.groupby(episodes["condition"]).sum() for name, part in parts.items()})
     costs = episodes["cost"].where(normal).groupby(episodes["condition"])
-    return sums.assign(mean_cost=costs.mean(), median_cost=costs.median()).rename_axis("condition").reset_index()
+    who = episodes["patient"] if "patient" in episodes else pd.Series(range(len(episodes)), index=episodes.index)
+    patients = who.where(normal).groupby(episodes["condition"]).nunique()
+    return (
+        sums.assign(patients=patients, mean_cost=costs.mean(), median_cost=costs.median())
+        .rename_axis("condition")
+        .reset_index()
+    )
 
 
 CLUSTERED = 100
@@ -351,8 +369,12 @@ def check_measures(results: pd.DataFrame, source: str = "measures") -> pd.DataFr
     Raises
     ------
     InputError
-        A numerator below zero or above its denominator.
+        A numerator below zero or above its denominator, or a measure with two directions.
     """
+    if "better" in results:
+        ways = results["better"].replace("", "higher").fillna("higher").groupby(results["measure"]).nunique()
+        if (ways > 1).any():
+            raise InputError(f"{source}: '{ways.index[ways > 1][0]}' is better higher in some rows, lower in others")
     bad = ~((results["numerator"] >= 0) & (results["numerator"] <= results["denominator"]))
     if bad.any():
         row = results[bad].iloc[0]

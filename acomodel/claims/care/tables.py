@@ -47,7 +47,7 @@ class Care:
         High-cost cases by year and group of diagnoses; see `high_cost_cases`.
     episodes, conditions : pandas.DataFrame
         Episodes of care by physician, condition and severity, and by condition; see `episode_cells` and
-        `episode_counts`. Single episodes are not kept.
+        `episode_counts`: sums, of which one may be of a single episode.
     panels : pandas.DataFrame
         Members of each physician of primary care and what they cost; see `panel_costs`.
     referrals : pandas.DataFrame

@@ -166,7 +166,8 @@ def distribute(
     called_by : Basis
         What cost called is divided by; where nobody has any of it, members, else equal parts.
     losses_by : Basis or "same"
-        What a loss is divided by; "same" goes by the first pool of savings or quality, to the kinds it is for.
+        What a loss is divided by; "same" goes by the first pool of savings, else by the first of quality, to the kinds
+        it is for; by members where there is neither.
     values : pandas.Series, optional
         Shapley values by participant or TIN, for pools that go by them. [$]
     repaid : pandas.Series, optional
@@ -353,12 +354,13 @@ def _own(everybody: Sharers, at: np.ndarray, parts: np.ndarray, *, by_tin: bool)
 
 
 def _bearers(everybody: Sharers, pools: Sequence[Pool], losses_by: Any) -> tuple[np.ndarray, Basis]:
-    """Who bears a loss, and by what."""
+    """Who bears a loss, and by what: as the first pool of savings has it, else the first of quality."""
     if losses_by != "same":
         return everybody.of(()), losses_by
-    for pool in pools:
-        if pool.rule in SHARED:
-            return everybody.of(pool.to), pool.basis
+    for rule in SHARED:
+        for pool in pools:
+            if pool.rule == rule:
+                return everybody.of(pool.to), pool.basis
     return everybody.of(()), "members" if everybody["members"].any() else "equal"
 
 

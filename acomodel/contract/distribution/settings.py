@@ -26,10 +26,11 @@ RULES: dict[str, str] = {
 }
 """Each rule in words."""
 SHARED = ("savings", "quality")
-"""Rules whose pools have no end of their own."""
+"""Rules whose pools have no end of their own; a loss goes by the first of them that there is a pool of."""
 LINES = ("Payment", "From the reserve", "Called from partners", "Deficit recovered", "Operating cost")
+COLUMNS = ("Total", "Members", "Kind")
 LEFT, LOSS, CALLED = "Left with the ACO", "Loss owed", "Called for operating cost"
-"""Names that a pool cannot have."""
+"""Names that a pool cannot have, as the columns beside pools and the lines of a distribution."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -80,7 +81,7 @@ class Pool:
             raise ValueError(f"'{self.name}': by '{self.by}' is a rule of its own: rule = '{self.by}'")
         if self.to and self.rule in ("reserve", "infrastructure"):
             raise ValueError(f"'{self.name}': to is for pools that are paid out; the rule is {self.rule}")
-        if self.name in (*LINES, LEFT, LOSS, CALLED):
+        if self.name in (*LINES, *COLUMNS, LEFT, LOSS, CALLED):
             raise ValueError(f"'{self.name}' is the name of a line; another is wanted")
         return self
 
@@ -171,7 +172,9 @@ class DistributionSettings:
         default="capital", description="what operating cost called from partners is divided by"
     )
     losses_by: Literal["same", "members", "equal", "contribution", "quality", "capital", "shapley"] = Field(
-        default="same", description="what a loss owed is divided by; as the first pool of savings by default"
+        default="same",
+        description="what a loss owed is divided by; by default as the first pool of savings, or of quality where "
+        "there is none of savings",
     )
 
     @model_validator(mode="after")

@@ -173,6 +173,10 @@ def _of_year(what: str, given: Any, year: str) -> Any:
     return given[year]
 
 
+AGREED = "agreed"
+"""Rule that stands for what the pools pay as they are."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class RulesCompared(Shown):
     """
@@ -192,6 +196,11 @@ class RulesCompared(Shown):
     def to_frame(self) -> pd.DataFrame:
         """By participant or TIN and rule. [$]"""
         return self.cents / CENTS
+
+    def beside(self, agreed: pd.Series) -> RulesCompared:
+        """The same beside what was agreed, which the rules are then held against; missing ones get nothing. [cents]"""
+        first = agreed.reindex(self.cents.index).fillna(0).astype(self.cents.iloc[:, 0].dtype)
+        return RulesCompared(pd.concat([first.rename(AGREED), self.cents], axis=1), AGREED)
 
     def misallocated(self) -> pd.Series:
         r"""
@@ -230,7 +239,12 @@ class RulesCompared(Shown):
 
 
 def _title(rule: str) -> str:
-    words = {"contribution": "Contribution", "quality": "Quality × members", "equal": "Equal parts"}
+    words = {
+        AGREED: "As agreed",
+        "contribution": "Contribution",
+        "quality": "Quality × members",
+        "equal": "Equal parts",
+    }
     return words.get(rule, BASES[rule][0].upper() + BASES[rule][1:] if rule in BASES else rule)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from acomodel.contract.quality.rates import PERCENTILES
+from acomodel.contract.quality.rates import PERCENTILES, largest_of, share
 from acomodel.contract.quality.result import Quality, Standard
 from acomodel.contract.quality.tables import cut_points, cuts_of, measure_set, number, rule
 from acomodel.exhibit import Assumption
@@ -21,7 +21,9 @@ ELECTRONIC = ("electronic", "registry")
 """Collections of measures that are reported electronically, for all patients of all payers."""
 
 
-def decile_points(rate: Any, cuts: Any, *, lower_is_better: bool = False, floor: float = 1.0) -> Any:
+def decile_points(
+    rate: Any, cuts: Any, *, lower_is_better: bool = False, floor: float = 1.0, largest: float | None = None
+) -> Any:
     r"""
     Points of a measure by its decile and the place inside it.
 
@@ -35,11 +37,18 @@ def decile_points(rate: Any, cuts: Any, *, lower_is_better: bool = False, floor:
         Whether points rise as the rate falls.
     floor : float
         Least points. [points]
+    largest : float, optional
+        Largest rate there can be; by default 1, or 10 where a cut point is above 1. [share]
 
     Returns
     -------
     float or numpy.ndarray
         From `floor` to 10. [points]
+
+    Raises
+    ------
+    InputError
+        A percent for a share, or cut points that do not rise.
 
     Notes
     -----
@@ -63,7 +72,9 @@ def decile_points(rate: Any, cuts: Any, *, lower_is_better: bool = False, floor:
     limits = sign * np.asarray(cuts, dtype=float)
     if limits.shape != (len(PERCENTILES),) or not np.isfinite(limits).all() or (np.diff(limits) < 0).any():
         raise InputError(f"quality: nine cut points are wanted, each no worse than the one before; found {list(cuts)}")
-    at = sign * np.asarray(rate, dtype=float)
+    largest = largest or largest_of(cuts)
+    share(cuts, "cut point", largest=largest)
+    at = sign * share(rate, "rate", largest=largest)
     passed = np.searchsorted(limits, at + TIE, side="right")
     low, high = limits[np.clip(passed - 1, 0, 8)], limits[np.clip(passed, 0, 8)]
     inside = np.clip((at - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
@@ -98,7 +109,7 @@ def improvement_score(achievement: Any, prior: Any, year: int = 2023) -> Any:
     0.025
     """
     most = (number("improvement_points", "app", year) or 0.0) / 100
-    now, before = np.asarray(achievement, dtype=float), np.asarray(prior, dtype=float)
+    now, before = share(achievement, "achievement"), share(prior, "prior")
     grown = np.where(before > 0, (now - before) / np.where(before > 0, before, 1.0), 0.0)
     added = most * np.clip(np.where(np.isnan(grown), 0.0, grown), 0.0, 1.0)
     return added if np.ndim(added) else float(added)
@@ -149,7 +160,7 @@ def app_standard(
     threshold = number("threshold_score", "app", year)
     if threshold is None:
         raise InputError(f"quality: no threshold score for {year}; the standard of the pathway begins in 2021")
-    passed = np.asarray(score, dtype=float) >= threshold - TIE
+    passed = share(score, "score") >= threshold - TIE
     first = np.asarray(first_year, dtype=bool) & bool(number("first_year_meets", "app", year))
     met = passed | np.asarray(incentive, dtype=bool) | first
     other = bool(number("alternative_standard", "app", year)) & np.asarray(outcome, dtype=bool)
@@ -176,14 +187,25 @@ def final_share_rate(maximum: Any, standard: Any, score: Any) -> Any:
     float or numpy.ndarray
         Rate. [share of savings]
 
+    Raises
+    ------
+    InputError
+        A standard of another name, or a percent for a share.
+
     Examples
     --------
     >>> [round(final_share_rate(0.75, how, 0.6), 4) for how in ("met", "alternative", "failed")]
     [0.75, 0.45, 0.0]
     """
     how = np.asarray(standard)
-    factor = np.where(how == "met", 1.0, np.where(how == "alternative", np.asarray(score, dtype=float), 0.0))
-    rate = np.asarray(maximum, dtype=float) * factor
+    if (odd := ~np.isin(how, get_args(Standard))).any():
+        found = str(how[odd].flat[0])
+        raise InputError(
+            f"quality: standard: found '{found}'; {', '.join(get_args(Standard))} are known."
+            f"{nearest(found, get_args(Standard))}"
+        )
+    factor = np.where(how == "met", 1.0, np.where(how == "alternative", share(score, "score"), 0.0))
+    rate = share(maximum, "maximum") * factor
     return rate if np.ndim(rate) else float(rate)
 
 
@@ -225,7 +247,7 @@ def app_quality(
     Raises
     ------
     InputError
-        A year before 2021, an unknown measure, or no measure with a benchmark.
+        A year before 2021, an unknown measure, no measure with a benchmark, or a percent for a share.
 
     Notes
     -----
@@ -244,6 +266,8 @@ def app_quality(
     (0.9, 'met')
     """
     sets = measure_set("app", year)
+    if prior_achievement is not None:
+        share(prior_achievement, "prior_achievement", missing=False)
     for name in rates.index:
         if name not in sets.index:
             raise InputError(f"measures: '{name}': not in the set of {year}.{nearest(str(name), sets.index)}")
@@ -332,7 +356,7 @@ def _measured(name: str, row: pd.Series, found: pd.Series, year: int) -> dict[st
         return made | {"basis": "unscored"}
     track = {"claims": "app claims", "survey": "app survey"}.get(row["domain"], "app")
     lower, floor = row["better"] == "lower", number("floor_points", track, year) or 1.0
-    points = decile_points(found["rate"], cuts, lower_is_better=lower, floor=floor)
+    points = decile_points(found["rate"], cuts, lower_is_better=lower, floor=floor, largest=row["largest"])
     passed = int((found["rate"] <= cuts + TIE if lower else found["rate"] >= cuts - TIE).sum())
     return made | {
         "points": points,

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from acomodel.contract.quality.rates import PERCENTILES, significant_change
+from acomodel.contract.quality.rates import PERCENTILES, largest_of, share, significant_change
 from acomodel.contract.quality.result import Quality, Standard
-from acomodel.contract.quality.tables import cuts_of, measure_set, number, rule
+from acomodel.contract.quality.tables import FROM_MEMORY, cuts_of, from_memory, measure_set, number, rule
+from acomodel.exhibit import Assumption
 from acomodel.inputs import InputError, nearest
 
 TIE = 1e-9
@@ -22,7 +23,9 @@ DOMAINS = ("experience", "coordination", "preventive", "at-risk")
 """The four domains, each a quarter of the score."""
 
 
-def mssp_points(rate: Any, cuts: Any, *, lower_is_better: bool = False, year: int = 2018) -> Any:
+def mssp_points(
+    rate: Any, cuts: Any, *, lower_is_better: bool = False, year: int = 2018, largest: float | None = None
+) -> Any:
     """
     Points of a measure that is paid for performance.
 
@@ -36,11 +39,18 @@ def mssp_points(rate: Any, cuts: Any, *, lower_is_better: bool = False, year: in
         Whether points rise as the rate falls.
     year : int
         Performance year. [year]
+    largest : float, optional
+        Largest rate there can be; by default 1, or 10 where a cut point is above 1. [share]
 
     Returns
     -------
     float or numpy.ndarray
         0 below the 30th percentile, then 1.10, 1.25, 1.40, 1.55, 1.70, 1.85, and 2.00 from the 90th. [points]
+
+    Raises
+    ------
+    InputError
+        A percent for a share, or cut points that do not rise.
 
     References
     ----------
@@ -55,8 +65,12 @@ def mssp_points(rate: Any, cuts: Any, *, lower_is_better: bool = False, year: in
     limits = sign * np.asarray(cuts, dtype=float)
     if limits.shape != (len(STEPS),) or not np.isfinite(limits).all() or (np.diff(limits) < 0).any():
         raise InputError(f"quality: seven cut points are wanted, each better than the one before; found {list(cuts)}")
-    passed = np.searchsorted(limits, sign * np.asarray(rate, dtype=float) + TIE, side="right")
+    largest = largest or largest_of(cuts)
+    share(cuts, "cut point", largest=largest)
+    at = share(rate, "rate", largest=largest)
+    passed = np.searchsorted(limits, sign * at + TIE, side="right")
     points = np.array([0.0, *(number(f"points_{p}", "mssp", year) for p in STEPS)])[passed]
+    points = np.where(np.isnan(at), np.nan, points)
     return points if np.ndim(points) else float(points)
 
 
@@ -149,7 +163,7 @@ def mssp_quality(
     ------
     InputError
         A year without a measure set, an unknown measure or domain, a scored measure that is missing or has no
-        benchmark.
+        benchmark, a percent for a share.
 
     Notes
     -----
@@ -199,10 +213,11 @@ def mssp_quality(
     if not complete:
         standard = "failed"
         notes.append("Reporting is not complete.")
-    if disaster_mean is not None and disaster_mean > score:
+    if disaster_mean is not None and float(share(disaster_mean, "disaster_mean", missing=False)) > score:
         score = float(disaster_mean)
         notes.append("Struck by a disaster: the mean score of all ACOs is received, which is higher.")
-    return Quality("mssp", measures, domains, score, standard, tuple(notes), _rules(measures, rates, year))
+    rules = _rules(measures, rates, year)
+    return Quality("mssp", measures, domains, score, standard, (*notes, *_unverified(rules)), rules)
 
 
 def _measured(
@@ -234,7 +249,7 @@ def _measured(
             f"measures: '{name}': no benchmark of {year} is known; give p30 to p90, or reporting_only = yes."
         )
     lower = row["better"] == "lower"
-    points = mssp_points(found["rate"], cuts[2:], lower_is_better=lower, year=year)
+    points = mssp_points(found["rate"], cuts[2:], lower_is_better=lower, year=year, largest=row["largest"])
     passed = found["rate"] <= cuts[2:] + TIE if lower else found["rate"] >= cuts[2:] - TIE
     earned = int(passed.sum())
     return made | {
@@ -311,17 +326,56 @@ def _unknown_phase(scored: pd.DataFrame) -> str:
     )
 
 
-def _rules(measures: pd.DataFrame, rates: pd.DataFrame, year: int) -> tuple[Any, ...]:
-    """Rules behind a score, with their sources: scale, reward, and cut points that are not published."""
-    from acomodel.exhibit import Assumption
+_WORDS = {
+    "mssp: points_30": "scale of points",
+    "mssp: points_90": "scale of points",
+    "mssp: reward_90": "reward for improvement",
+    "mssp: minimum_attainment": "least attainment in each domain",
+}
+"""Rules from memory, in the words of a note."""
+_CUTS = "Cut points of "
 
-    found = [rule("points_30", "mssp", year), rule("points_90", "mssp", year)]
+
+def _unverified(rules: tuple[Assumption, ...]) -> list[str]:
+    """What is from memory, in words."""
+    made = []
+    for opening, names in zip(
+        ("From memory, unverified", "In part from memory, unverified"), from_memory(rules), strict=True
+    ):
+        cuts = [name.removeprefix(_CUTS).partition(",")[0] for name in names if name.startswith(_CUTS)]
+        said = [_WORDS.get(name, name[0].lower() + name[1:]) for name in names if not name.startswith(_CUTS)]
+        said += [f"{_CUTS.lower()}{', '.join(cuts)}"] if cuts else []
+        made += [f"{opening}: {'; '.join(dict.fromkeys(said))}."] if said else []
+    return made
+
+
+def _sets(year: int) -> list[Assumption]:
+    """Measure set with its weights and phase-in, and maxima of the domains: one row for each distinct source."""
+    scored, found = measure_set("mssp", year).query("scored_in == ''"), []
+    for source, rows in scored.groupby("source", sort=False):
+        named = f" ({', '.join(map(str, rows.index))})" if len(rows) <= 3 else ""
+        many = f"{len(rows)} measures" if len(rows) > 1 else "one measure"
+        name = f"Measure set of {year}, {many}{named}"
+        found.append(Assumption(name, len(rows), "measures", "rule", str(source), "with weights and phase-in"))
+    maxima = {domain: rule("domain_maximum", domain, year) for domain in DOMAINS}
+    for source in dict.fromkeys(one.source for one in maxima.values()):
+        own = {domain: one for domain, one in maxima.items() if one.source == source}
+        values = " / ".join(f"{float(one.value):g}" for one in own.values())
+        name = f"Maximum points in {year} of {', '.join(own)}"
+        found.append(Assumption(name, values, "points", "rule", source, "sums of the maxima of the measures"))
+    return found
+
+
+def _rules(measures: pd.DataFrame, rates: pd.DataFrame, year: int) -> tuple[Assumption, ...]:
+    """Rules behind a score, with their sources: set, maxima, scale, reward, and cut points that are not published."""
+    found = [*_sets(year), rule("points_30", "mssp", year)]
+    found.append(rule("points_90", "mssp", year))
     if improvement_reward(1.0, year):
         found += [rule("reward_90", "mssp", year), rule("significance", "mssp", year), rule("size", "mssp", year)]
     found.append(rule("minimum_attainment", "mssp", year))
     for name in measures.index[measures["basis"] == "performance"]:
         cuts, source = cuts_of(str(name), rates.loc[name].to_dict(), "mssp", year)
-        if cuts is not None and not source.startswith("CMSgov/qpp"):
+        if cuts is not None and (FROM_MEMORY in source or not source.startswith("CMSgov/qpp")):
             at = PERCENTILES.index("p90")
             found.append(Assumption(f"Cut points of {name}, 90th percentile", float(cuts[at]), "share", "rule", source))
     return tuple(found)

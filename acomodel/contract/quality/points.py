@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from acomodel.contract.quality.rates import share
 from acomodel.contract.quality.result import Quality, Standard
 from acomodel.contract.terms import Share
 from acomodel.inputs import InputError
@@ -74,6 +75,11 @@ def attainment_points(
     float or numpy.ndarray
         Points. [points]
 
+    Raises
+    ------
+    InputError
+        A percent for a share, or a top on the wrong side of the threshold.
+
     Notes
     -----
     .. math:: q = q_0 + (q_1 - q_0) \min\left(1, \frac{r - t}{u - t}\right) \quad\text{for } r \ge t
@@ -90,7 +96,8 @@ def attainment_points(
     [0.0, 1.0, 1.5, 2.0]
     """
     rule, sign = rule or PointRule(), -1.0 if lower_is_better else 1.0
-    r, t, u = (sign * np.asarray(value, dtype=float) for value in (rate, threshold, top))
+    stated = {"rate": rate, "threshold": threshold, "top": top}
+    r, t, u = (sign * share(value, name) for name, value in stated.items())
     if np.any(u < t):
         raise InputError("points: the top of a scale lies on the wrong side of its threshold")
     width = np.where(np.isfinite(u), u - t, 0.0)
@@ -118,6 +125,11 @@ def gap_closed(rate: Any, prior: Any, target: Any, *, lower_is_better: bool = Fa
     float or numpy.ndarray
         Part of the gap; where there was none, 1 if the target is still met, else 0. [share]
 
+    Raises
+    ------
+    InputError
+        A percent for a share.
+
     Notes
     -----
     .. math:: g = \frac{r_1 - r_0}{T - r_0}
@@ -132,7 +144,8 @@ def gap_closed(rate: Any, prior: Any, target: Any, *, lower_is_better: bool = Fa
     0.1
     """
     sign = -1.0 if lower_is_better else 1.0
-    now, before, goal = (sign * np.asarray(value, dtype=float) for value in (rate, prior, target))
+    stated = {"rate": rate, "prior": prior, "target": target}
+    now, before, goal = (sign * share(value, name) for name, value in stated.items())
     gap = goal - before
     closed = np.where(gap > 0, (now - before) / np.where(gap > 0, gap, 1.0), (now >= goal - TIE) * 1.0)
     return closed if np.ndim(closed) else float(closed)
@@ -158,7 +171,7 @@ def toolkit_quality(rates: pd.DataFrame, rule: PointRule | None = None) -> Quali
     Raises
     ------
     InputError
-        A measure without a threshold, a top on the wrong side of it, or no measure that counts.
+        A measure without a threshold, a top on the wrong side of it, a negative weight, or no measure that counts.
 
     References
     ----------
@@ -191,6 +204,8 @@ def toolkit_quality(rates: pd.DataFrame, rule: PointRule | None = None) -> Quali
 def _measured(name: str, row: pd.Series, rule: PointRule) -> dict[str, Any]:
     """Points of one measure and what earned them."""
     lower, weight = row["better"] == "lower", 1.0 if np.isnan(row["weight"]) else float(row["weight"])
+    if not 0 <= weight < np.inf:
+        raise InputError(f"measures: '{name}': weight is {weight:g}; at least 0 is wanted.")
     made = {"measure": name, "name": name, "domain": row["domain"] or "All measures", "weight": weight}
     made |= {key: row[key] for key in ("numerator", "denominator", "rate", "low", "high", "reliability", "prior_rate")}
     made |= {"cut": np.nan, "next_cut": np.nan, "possible": weight * rule.at_top, "points": 0.0}

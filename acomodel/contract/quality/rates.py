@@ -15,9 +15,56 @@ from acomodel.reliability import reliability, wilson_interval
 PERCENTILES = tuple(f"p{p}" for p in range(10, 100, 10))
 """Columns of cut points, from the 10th to the 90th percentile of a distribution."""
 
+TIE = 1e-9
+"""What a rate may lie above the largest there can be, by rounding. [share]"""
+
 _STATED = ("domain", "better", "threshold", "top", "target", "weight", "between_sd", "collection", *PERCENTILES)
 _COUNTS = ("numerator", "denominator", "prior_numerator", "prior_denominator")
 _TEXTS = ("payer", "domain", "composite", "better", "collection", "reporting_only")
+
+
+def share(value: Any, name: str, *, largest: float = 1.0, missing: bool = True) -> np.ndarray:
+    """
+    Rates, scores or targets as an array of floats, refused where they are no shares.
+
+    Parameters
+    ----------
+    value : numeric
+        What was given. [share]
+    name : str
+        What it is, for the message.
+    largest : float
+        Largest there can be; above 1 for rates that are no shares, such as admissions per person year. [share]
+    missing : bool
+        Whether NaN passes.
+
+    Raises
+    ------
+    InputError
+        Text, a percent, or what is below zero.
+
+    Examples
+    --------
+    >>> share(90, "rate")
+    Traceback (most recent call last):
+    acomodel.inputs.InputError: quality: rate: found 90; a share from 0 to 1 is wanted; 90 percent is 0.9.
+    """
+    wanted = f"a share from 0 to {largest:g} is wanted"
+    try:
+        found = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"quality: {name}: found {value!r}; {wanted}.") from None
+    wrong = (found < 0) | (found > largest + TIE) | (np.isnan(found) & (not missing))
+    if wrong.any():
+        first = float(found[wrong].flat[0])
+        hint = f"; {first:g} percent is {first / 100:g}" if largest < first <= 100 else ""
+        raise InputError(f"quality: {name}: found {first:g}; {wanted}{hint}.")
+    return found
+
+
+def largest_of(cuts: Any) -> float:
+    """Largest rate that cut points allow: 1, or 10 where one is above 1, as for admissions per person year. [share]"""
+    return 10.0 if np.max(np.asarray(cuts, dtype=float), initial=0.0) > 1 else 1.0
 
 
 def composite_rate(numerators: Any, denominators: Any) -> float:
@@ -27,12 +74,18 @@ def composite_rate(numerators: Any, denominators: Any) -> float:
     Parameters
     ----------
     numerators, denominators : array-like
-        Times that care was given and times that it was due, by measure or by payer. [cases]
+        Times that care was given and times that it was due, by measure or by payer, as many of the one as of the
+        other. [cases]
 
     Returns
     -------
     float
         Rate of all of them; NaN where nothing was due. [share]
+
+    Raises
+    ------
+    InputError
+        A numerator above its denominator, a negative one, or not as many of both.
 
     Notes
     -----
@@ -48,8 +101,22 @@ def composite_rate(numerators: Any, denominators: Any) -> float:
     >>> composite_rate([40, 10], [50, 50])
     0.5
     """
-    due = float(np.sum(denominators))
-    return float(np.sum(numerators)) / due if due else float("nan")
+    given, due = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
+    if given.shape != due.shape:
+        raise InputError(
+            f"quality: found {given.size} numerators and {due.size} denominators; one denominator for each is wanted."
+        )
+    wrong = (given > due) | (given < 0)
+    if wrong.any():
+        x, n = float(given[wrong].flat[0]), float(due[wrong].flat[0])
+        raise InputError(f"quality: found numerator {x:g} of denominator {n:g}; from 0 to the denominator is wanted.")
+    return _ratio(given, due)
+
+
+def _ratio(given: Any, due: Any) -> float:
+    """Sum over sum; NaN where nothing was due."""
+    total = float(np.sum(due))
+    return float(np.sum(given)) / total if total else float("nan")
 
 
 def significant_change(
@@ -135,8 +202,8 @@ def measure_rates(
     Raises
     ------
     InputError
-        A numerator above its denominator, a percent where a share is wanted, an unknown measure, a negative count,
-        rates without counts that are to be pooled, payers that state different targets.
+        Text where a number is wanted, a numerator above its denominator, a percent for a share, an unknown measure, a
+        negative count, rates without counts that are to be pooled, payers that state different targets.
 
     Notes
     -----
@@ -184,8 +251,25 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
         rows[name] = rows[name].fillna("").astype(str) if name in rows else ""
     for name in (*_COUNTS, "rate", "prior_rate", *_STATED):
         if name not in _TEXTS:
-            rows[name] = pd.to_numeric(rows[name]) if name in rows else np.nan
+            rows[name] = _numbers(rows, name) if name in rows else np.nan
     return rows
+
+
+def _numbers(rows: pd.DataFrame, name: str) -> pd.Series:
+    """A column as numbers; what is neither a number nor blank is refused by its measure."""
+    cells = rows[name]
+    found = pd.to_numeric(cells, errors="coerce").astype(float)
+    blank = cells.isna() | cells.astype(str).str.strip().eq("")
+    odd = (found.isna() & ~blank) | np.isinf(found)
+    if odd.any():
+        at = int(np.argmax(odd.to_numpy()))
+        raise InputError(
+            f"measures: '{rows['measure'].iloc[at]}': {name} is '{cells.iloc[at]}'; a number is wanted, without signs "
+            "or words; 85 percent is 0.85."
+            if name not in (*_COUNTS, "weight")
+            else f"measures: '{rows['measure'].iloc[at]}': {name} is '{cells.iloc[at]}'; a number is wanted."
+        )
+    return found
 
 
 def _check(row: dict[str, Any], known: Collection[str] | None, largest: Mapping[str, float]) -> None:
@@ -236,7 +320,7 @@ def _pooled(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
             )
         made[f"{prefix}numerator"] = float(sum(x)) if counted else math.nan
         made[f"{prefix}denominator"] = float(sum(n)) if counted else math.nan
-        made[f"{prefix}rate"] = composite_rate(x, n) if counted else float(rate[0]) if len(rows) == 1 else math.nan
+        made[f"{prefix}rate"] = _ratio(x, n) if counted else float(rate[0]) if len(rows) == 1 else math.nan
     for column in _STATED:
         given = dict.fromkeys(row[column] for row in rows if row[column] != "" and row[column] == row[column])
         if len(given) > 1:

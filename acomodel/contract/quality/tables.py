@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -114,6 +114,24 @@ def _known_cuts(scheme: str, year: int) -> dict[tuple[str, str], tuple[np.ndarra
     sources = [s + (f" ({n})" if n else "") for s, n in zip(table["source"], table["note"], strict=True)]
     keys = zip(table["measure"], table["collection"], strict=True)
     return {key: (cuts[at], sources[at]) for at, key in enumerate(keys)}
+
+
+FROM_MEMORY = "from memory"
+"""Words in the source or note of a row that nothing has confirmed yet."""
+
+
+def from_memory(rules: Iterable[Assumption]) -> tuple[list[str], list[str]]:
+    """
+    Names of the rules that are from memory as a whole, and of those of which a part is, as their sources say.
+
+    Examples
+    --------
+    >>> from_memory([rule("points_30", "mssp", 2014), rule("points_40", "mssp", 2018), rule("reward_90", "mssp", 2018)])
+    (['mssp: points_30'], ['mssp: reward_90'])
+    """
+    unsure = [one for one in rules if FROM_MEMORY in f"{one.source} {one.note}"]
+    whole = [one.name for one in unsure if one.source.startswith(FROM_MEMORY)]
+    return whole, [one.name for one in unsure if not one.source.startswith(FROM_MEMORY)]
 
 
 def rule(parameter: str, track: str, year: int) -> Assumption:

@@ -121,7 +121,7 @@ def dollars_per_point(
     for name in counted.index:
         sign = -1.0 if _falls(counted.loc[name], rates.loc[name]) else 1.0
         rate = float(rates.loc[name, "rate"])
-        tried.append(score(_moved(rates, name, max(0.0, rate + sign * point))))
+        tried.append(score(_moved(rates, name, min(max(0.0, rate + sign * point), max(1.0, rate)))))
         ahead = counted.loc[name, "next_cut"]
         tried.append(now if np.isnan(ahead) else score(_moved(rates, name, float(ahead))))
     scores = np.array([one.score for one in tried])

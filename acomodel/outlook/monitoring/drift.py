@@ -23,6 +23,10 @@ CLIP = 3.0
 """Deviations of a month beyond so many of its standard deviations count as that many: one dear case is no drift."""
 DRAWS = 2**13
 """Years without a departure that the bounds are worked out from."""
+MADE = (
+    "where the budget is itself right; with budgets made from the claims 22 of 160 simulated years did, at a stated 10%"
+)
+"""What a chance of false alarms rests on, in words."""
 LEVEL = 0.9
 """Chance with which an interval holds the size of a departure. [share]"""
 
@@ -69,7 +73,7 @@ class Drift(Shown):
         departure `since` a month, its `size`, `low` and `high` [share], `statistic`, `bound`, `chance` [share] and
         `alarm`.
     false_alarm : float
-        Chance that a year which runs as budgeted raises an alarm. [share]
+        Chance that a year which runs as budgeted raises an alarm, where the budget is itself right. [share]
     deviations : pandas.DataFrame
         Completed over budgeted PMPM, less one, of the months as they were seen last, a column for each series. [share]
     """
@@ -120,7 +124,7 @@ class Drift(Shown):
             f"A month counts for at most {CLIP:g} of its standard deviations. "
             "Chance: that anything in a year which runs as budgeted looks so far off, up or down. A statistic beyond "
             f"the bound is an alarm; bounds are such that {self.false_alarm:.0%} of the years which run as budgeted "
-            "raise one, in any row and any month."
+            f"raise one, in any row and any month, {MADE}."
         )
         return Exhibit(f"Departures from budget, seen at the end of {self.as_of}", table, formats, note)
 

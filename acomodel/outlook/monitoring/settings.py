@@ -21,7 +21,10 @@ class MonitoringSettings:
         default_factory=lambda: [3, 6], min_length=1, max_length=4, description="lengths of rolling rates [months]"
     )
     false_alarm: float = Field(
-        default=0.1, gt=0.001, le=0.5, description="chance that a year which runs as budgeted raises an alarm [share]"
+        default=0.1,
+        gt=0.001,
+        le=0.5,
+        description="chance that a year which runs as budgeted raises an alarm, if the budget is right [share]",
     )
     table: str | None = Field(
         default=None,

@@ -214,6 +214,8 @@ def terms(run: Run) -> Exhibit:
         left_out = rules.number("loss_limit_revenue", kind.track)
         if left_out is not None:
             rows["Limit by revenue"] = f"{left_out:.0%} of participants' revenue, left out here (terms.revenue_limit)"
+    if isinstance(kind, ProgramTerms) and kind.program == "reach":
+        rows["Stop-loss"] = "stop-loss is not modelled: spending is stated net of it"
     if isinstance(kind, ProgramTerms) and (unsure := unverified(kind, run.scenario.years[position].performance_year)):
         rows["From memory, unverified"] = ", ".join(unsure)
     if agreed.corridors:

@@ -12,6 +12,10 @@ from acomodel.privacy import FEW, SMALL_CELL
 from acomodel.workbench.distribution import Distributed, distribution_of, folded, venture_of
 from acomodel.workbench.model import Run
 
+DOLLAR = 1.0
+"""Difference up to which two sums are the same. [$]"""
+APART = 0.001
+"""Difference between participants' sums and what was settled from which it is said. [share]"""
 OTHERS = "Participants with 1 to 10 members stand together with others, so that no such count can be worked out."
 
 
@@ -46,10 +50,25 @@ def findings(run: Run) -> Note | None:
         apart = made.misallocated().drop(made.reference)
         widest = str(apart.idxmax())
         points.append(
-            f"Set beside {BASES[made.reference]}, division by {BASES[widest]} gives "
-            f"{show(float(apart[widest]) / 2, '$')} of what the pools share to others than those."
+            f"Division by {BASES[widest]} instead would give {show(float(apart[widest]) / 2, '$')} of what the pools "
+            "share to others."
         )
+    points += _told_apart(run, found)
     return Note("Every level sums to the payment to the cent.", points)
+
+
+def _told_apart(run: Run, found: Distributed) -> list[str]:
+    """Where the participants' own figures are not those that were settled, which rules by contribution rest on."""
+    line, listed = run.lines().loc[found.leading], found.participants
+    own = {name: float(listed[name].sum()) for name in ("benchmark", "actual")}
+    settled = {"benchmark": float(line["final_benchmark"]), "actual": float(line["actual"])}
+    if not all(own.values()) or all(abs(own[name] / settled[name] - 1) < APART for name in own if settled[name]):
+        return []
+    return [
+        f"The participants' benchmark and spending add up to {show(own['benchmark'], '$')} and "
+        f"{show(own['actual'], '$')}; settled were {show(settled['benchmark'], '$')} and "
+        f"{show(settled['actual'], '$')}. What goes by contribution or Shapley value rests on the former."
+    ]
 
 
 def _money(cents: int) -> str:
@@ -128,9 +147,28 @@ def shapley(run: Run) -> Exhibit | None:
     table = pd.concat([table, total.to_frame("Total").T]).rename_axis("Participant")
     said = (
         f"Value: of what every coalition would have been paid by itself for {found.leading}, on the sum of its "
-        f"benchmarks and spending. Alone: by itself. Lost without it: what all others lose. {shown.note} {note}"
+        f"benchmarks and spending. Alone: by itself. Lost without it: what all others lose. {shown.note} "
+        f"{_apart(run, found)} {note}"
     )
-    return Exhibit("Shapley values of the participants", table, shown.formats, said.strip())
+    return Exhibit("Shapley values of the participants", table, shown.formats, " ".join(said.split()))
+
+
+def _apart(run: Run, found: Distributed) -> str:
+    """Where the values do not sum to the payment, both amounts and why; else nothing."""
+    assert found.shapley_values is not None
+    values, paid = float(found.shapley_values.value.sum()), found.of_year.payment / 100
+    if abs(values - paid) <= DOLLAR:
+        return ""
+    said = f"The values sum to {show(values, '$.')}, the payment is {show(paid, '$.')}: "
+    players, head = found.units.query("benchmark > 0"), run.headline()
+    listed, settled = players[["benchmark", "actual"]].sum(), head[["benchmark", "actual"]]
+    if (listed - settled).abs().max() <= DOLLAR:
+        return f"{said}members, or amounts carried, added or withheld, do not count for participants as for the ACO."
+    of_table, of_run = (
+        f"a benchmark of {show(float(both['benchmark']), '$')} and spending of {show(float(both['actual']), '$')}"
+        for both in (listed, settled)
+    )
+    return f"{said}the participants have {of_table} together, the settlement {of_run}."
 
 
 def years(run: Run) -> Exhibit | None:

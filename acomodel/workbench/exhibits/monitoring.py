@@ -9,7 +9,8 @@ from acomodel.claims.care.specialties import ALL_CASES, high_cost_rates
 from acomodel.claims.categories import specialty_table
 from acomodel.claims.drilldown import cost_utilization_trend
 from acomodel.exhibit import Exhibit, Note, show
-from acomodel.outlook.monitoring.variance import target_variance
+from acomodel.outlook.monitoring.drift import MADE
+from acomodel.outlook.monitoring.variance import EFFECTS, target_variance
 from acomodel.privacy import printed, suppressed, why
 from acomodel.rates import MONTHS
 from acomodel.workbench.exhibits.claims import NO_CLAIMS, _trend_exhibit
@@ -102,7 +103,7 @@ def _alarms(found: Monitoring) -> str:
     made = found.drift()
     if made is None:
         return ""
-    chance = f"a year which runs as budgeted raises one with a chance of {made.false_alarm:.0%}"
+    chance = f"a year which runs as budgeted raises one with a chance of {made.false_alarm:.0%}, {MADE}"
     if not made.alarms:
         return f"No alarm: nothing departs from budget beyond chance ({chance})."
     said = "; ".join(_alarm(found, alarm.series) for alarm in made.alarms)
@@ -142,18 +143,22 @@ def budget_to_actual(run: Run) -> Exhibit | Note:
     if found is None:
         return _absent(run)
     made = found.variances().exhibit()
-    risk = "" if abs(found.variances().categories["risk"]).max() > 0 else " No change of risk is measured."
+    if shown := abs(found.variances().categories["risk"]).max() > 0:
+        risk = "Risk: what members were sicker than the contract counts, at the budget's cost. "
+    elif found.risk_measured:
+        risk = "The contract counts the whole change of risk. "
+    else:
+        risk = "The targets are taken as they stand. " if found.own_targets else "No change of risk is measured. "
     plan = (
         "targets of the ACO's own"
         if found.own_targets
         else "the projected category with the risk that the contract counts, before large claims are left out"
     )
     note = (
-        f"{_span(found)}, completed. Budget: {plan}, for these months with their seasons. Risk: what members were "
-        "sicker than the contract counts, at the budget's cost. Use, price and mix of specialties: of the rest. Each "
-        f"row adds up.{risk}"
+        f"{_span(found)}, completed. Budget: {plan}, for these months with their seasons. {risk}Use, price and mix of "
+        f"specialties: {'of the rest' if shown else 'of the variance'}. Each row adds up."
     )
-    table = made.table if abs(made.table["Risk"]).max() > 0 else made.table.drop(columns="Risk")
+    table = made.table if shown else made.table.drop(columns="Risk")
     return Exhibit(f"Budget to actual by service category, $ PMPM, {found.year}", table, made.formats, note)
 
 
@@ -178,7 +183,7 @@ def bridge(run: Run) -> Exhibit | Note:
 
 
 def specialties(run: Run, most: int = 14) -> Exhibit | Note:
-    """Claims by provider specialty: prior, current and target, as figure 4.1, the largest first."""
+    """Claims by provider specialty: prior, current, target and why they differ, as figure 4.1, the largest first."""
     found = monitoring(run)
     if found is None:
         return _absent(run)
@@ -188,10 +193,15 @@ def specialties(run: Run, most: int = 14) -> Exhibit | Note:
     names = specialty_table().set_index("specialty")["name"].to_dict()
     rest = frame.iloc[most:]
     rows = frame.iloc[:most].rename(index=lambda code: str(names.get(code, code or NO_SPECIALTY)))
-    if len(rest):
-        rows.loc["All others"] = rest[["prior", "current", "target"]].sum()
-    rows.loc["Total"] = rows[["prior", "current", "target"]].sum()
+    causes = ["risk", *EFFECTS]
+    for name, part in {"All others": rest, "Total": frame}.items():
+        if len(part):
+            sums = part[["prior", "current"]].sum()
+            rows.loc[name] = pd.concat([sums, part[["target", *causes]].sum(skipna=False)])
     gaps = target_variance(rows["current"], rows["target"])
+    shown = causes if rows["risk"].abs().max() > 0 else [*EFFECTS]
+    if rows[causes].isna().all(axis=None):
+        shown = []
     table = pd.DataFrame(
         {
             "Prior": rows["prior"],
@@ -199,20 +209,37 @@ def specialties(run: Run, most: int = 14) -> Exhibit | Note:
             "Target": rows["target"],
             "Variance": gaps["variance"],
             "Of target": gaps["share"],
+            **{name.capitalize(): rows[name] for name in shown},
             "Per 1,000": rows["per_1000"],
             "Per service": rows["unit_cost"],
         }
     ).rename_axis("Provider specialty")
-    formats = dict.fromkeys(("Prior", "Current", "Target", "Variance", "Per service"), "$.")
-    formats |= {"Of target": "%", "Per 1,000": "#"}
+    formats = dict.fromkeys(table, "$.") | {"Of target": "%", "Per 1,000": "#"}
     before = found.months - MONTHS
     own = run.tables.targets is not None and bool((run.tables.targets["kind"] == "specialty").any())
     target = "as stated" if own else "the budget of each service category, divided by specialty as the baseline was"
     note = (
         f"$ PMPM, completed. Prior: {before[0]:%B} to {before[-1]:%B %Y}. Current: {_span(found)}. Target: {target}. "
-        "Facility claims bear no specialty."
-    )
+        f"Facility claims bear no specialty. {_split(frame, shown)}"
+    ).strip()
     return Exhibit("Summary cost by provider specialty", table, formats, note)
+
+
+def _split(frame: pd.DataFrame, shown: list[str]) -> str:
+    """How variances of specialties are split, in words."""
+    whole = frame["use"].isna() & frame["target"].notna()
+    if not shown:
+        return "Price and use are not split: the targets state no use." if whole.any() else ""
+    said = (
+        f"{', '.join(shown).capitalize()}: they add up to the variance, split as by service category. Use is of all "
+        "services of a specialty, days and visits alike, at its cost per service, and mix is of its service "
+        "categories, so that their totals are others than those by service category."
+    )
+    if whole.any():
+        said += " Where they are not shown, price and use are not split: the target states no use."
+    if frame["target"].isna().any():
+        said += " Specialties without a target have no variance, nor has a sum with them."
+    return said
 
 
 def trends(run: Run) -> Exhibit | Note:

@@ -29,7 +29,7 @@ def enough(run: Run, profile: Profile) -> pd.DataFrame:
     column = "exposure" if profile.kind in ("panels", "referrals") else "units"
     kept = profile.physicians[column] >= profile.minimum
     if not run.scenario.report.show_small_cells:
-        kept &= profile.physicians["units"] > SMALL_CELL
+        kept &= profile.summary()["members"].reindex(profile.physicians.index) > SMALL_CELL
     return profile.physicians[kept]
 
 
@@ -58,7 +58,8 @@ def _told(run: Run, name: str, compared: object) -> str:
         f"By {WORDS[name]}: {len(judged):,} of {len(profile.physicians):,} physicians have enough cases "
         f"({few:,} have not){middle}. {int(counts.get(BELOW, 0)):,} stand below their peers and "
         f"{int(counts.get(ABOVE, 0)):,} above; {int(counts.get(ALIKE, 0)):,} are not told apart, "
-        f"{int(counts.get(UNRELIABLE, 0)):,} are measured with too little reliability to say."
+        f"{int(counts.get(UNRELIABLE, 0)):,} are measured with too little reliability to say"
+        f"{f', {alone:,} have too few peers' if (alone := int(counts.get(NO_PEERS, 0))) else ''}."
     )
 
 
@@ -96,6 +97,10 @@ def _table(run: Run, name: str, title: str) -> Exhibit | Note | None:
         ["standing", "shrunk", "physician"], key=lambda c: c.map(_SORT) if c.name == "standing" else c
     )
     cases = _CASES[profile.kind]
+    if profile.kind == "quality" and not run.scenario.report.show_small_cells:
+        met = rows["observed"].round()
+        few = met.between(1, SMALL_CELL) | (rows["exposure"] - met).between(1, SMALL_CELL)
+        rows.loc[few, ["observed", "ratio", "shrunk", "low", "high"]] = np.nan
     table = pd.DataFrame(
         {
             "Specialty": rows["specialty"],
@@ -245,17 +250,30 @@ def _one_table(
     run: Run, frame: pd.DataFrame, totals: dict[str, list[str]], title: str, cases: str, style: str, note: str
 ) -> Exhibit:
     """A physician's rows and their sums; what stands for 1 to 10 cases, or would tell of them, is not printed."""
-    table = frame[["units", "observed", "peers", "ratio"]].rename_axis(None)
+    table = frame[["units", "observed", "peers", "ratio"]].rename_axis(None).astype({"units": float})
     table.columns = pd.Index([cases, "Observed", "Peers", "Ratio"])
     formats = {cases: "#", "Observed": style, "Peers": style, "Ratio": "0.000"}
     if not run.scenario.report.show_small_cells:
-        counts = table[cases].astype(float)
-        hidden = suppressed(counts, rows=totals)
+        counts, met = table[cases], (table["Observed"] * table[cases]).round()
+        members = frame["members"].set_axis(counts.index).astype(float)
+        hidden = suppressed(counts, rows=totals) | _of_few(members, totals)
+        told = hidden | (_of_few(met, totals) | _of_few(counts - met, totals) if style == "%" else False)
         table = table.astype(object)
         table[cases] = printed(counts, hidden)
-        table.loc[hidden, ["Observed", "Peers", "Ratio"]] = np.nan
+        table.loc[hidden, "Peers"] = np.nan
+        table.loc[told, ["Observed", "Ratio"]] = np.nan
+        note = note if not told.iloc[-1] else note.split(" Reliability")[0]
         note = " ".join(part for part in (note, why(counts, hidden)) if part)
     return Exhibit(title, table, formats, note)
+
+
+def _of_few(counts: pd.Series, totals: dict[str, list[str]]) -> pd.Series:
+    """Rows of 1 to 10, and those from which such a row could be worked out; totals are added up from their parts."""
+    leaves = counts.copy()
+    for name, parts in totals.items():
+        leaves[name] = leaves[parts].sum()
+    hidden: pd.Series = suppressed(leaves, rows=totals)
+    return hidden | counts.between(1, SMALL_CELL)
 
 
 def referrals(run: Run) -> Exhibit | Note | None:
@@ -308,18 +326,20 @@ def outliers(run: Run) -> Exhibit | None:
         "compared": "Compared",
         "of_nobody": "nobody's",
         "not_complete": "not complete",
+        "patients": "patients",
         "mean_cost": "Mean cost",
         "median_cost": "Median cost",
     }
     sums = found.episodes.set_index("condition").rename(columns=names)
-    shown, costs = [*names.values()][:4], [*names.values()][6:]
-    table, sums = sums[[*shown, *costs]], sums.drop(columns=costs)
+    shown, costs = [*names.values()][:4], [*names.values()][7:]
+    table, patients, sums = sums[[*shown, *costs]], sums["patients"], sums.drop(columns=["patients", *costs])
     if not run.scenario.report.show_small_cells:
         columns = {"Episodes": ["Complete", "not complete"], "Complete": [*shown[2:], "nobody's"]}
         hidden = suppressed(sums, columns=columns, unpublished=["nobody's", "not complete"])
         table = table.astype(object)
         table[shown] = printed(sums[shown], hidden[shown])
-        table.loc[hidden["Compared"] | hidden["Complete"], ["Mean cost", "Median cost"]] = np.nan
+        few = hidden["Compared"] | hidden["Complete"] | (patients <= SMALL_CELL)
+        table.loc[few, ["Mean cost", "Median cost"]] = np.nan
     formats = dict.fromkeys(shown, "#") | dict.fromkeys(("Mean cost", "Median cost"), "$")
     note = "Compared: complete, no outlier, and of a physician who had enough of the visits; costs are of normal ones."
     return Exhibit("Episodes of care", table.rename_axis("Condition"), formats, note)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from acomodel.contract.clauses import SCORE_TIE
 from acomodel.contract.quality.result import BASES
+from acomodel.contract.quality.value import DollarsPerPoint
 from acomodel.exhibit import Exhibit
 from acomodel.privacy import FEW, HIDDEN, SMALL_CELL
 from acomodel.rates import Numeric
@@ -14,6 +16,8 @@ from acomodel.workbench.quality import domains_shown, hidden_measures, payments_
 
 TOP = 8
 """Measures that the table of dollars shows."""
+CENT = 0.005
+"""Changes of a payment below this are none. [$]"""
 
 
 def measures(run: Run) -> Exhibit | None:
@@ -84,9 +88,61 @@ def dollars(run: Run) -> Exhibit | None:
         table = table.drop(columns="Measure").rename_axis("Measure")
     more = len(whole.table) - len(table)
     note = whole.note + (f" The first {len(table)} of {len(whole.table)} measures." if more > 0 else "")
+    said = _moves(run, found)
+    return Exhibit(f"Dollars per point of quality, {_label(run)}", table, whole.formats, " ".join([note, *said]))
+
+
+def _moves(run: Run, found: DollarsPerPoint) -> list[str]:
+    """Where a measure alone moves the payment by steps only, or not at all: that, and why."""
+    by_point = (found.table["dollars_per_point"].abs() >= CENT).any()
+    by_step = (found.table["dollars_at_next"].abs() >= CENT).any()
+    said = []
     if not float(run.headline()["savings"]) > 0:
-        note += " There are no savings to share, so that quality moves nothing but the share of losses."
-    return Exhibit(f"Dollars per point of quality, {_label(run)}", table, whole.formats, note)
+        said.append("There are no savings to share, so that quality moves nothing but the share of losses.")
+    elif not by_point and not by_step:
+        said.append(_still(run, found))
+    elif not by_point:
+        said.append("One percentage point of a measure moves no payment; only a whole step does.")
+        if ahead := _ahead(run, found):
+            name, since, away = ahead
+            said.append(f"{name.capitalize()}, {_percent(since)}, is {away * 100:.1f} points of score away.")
+    return said
+
+
+def _still(run: Run, found: DollarsPerPoint) -> str:
+    """Why no measure alone moves the payment."""
+    terms, line, quality = run.terms[run.scenario.headline()], run.headline(), quality_of(run.scenario, run.tables)
+    if quality is not None and quality.standard == "failed":
+        return "The quality standard is not met, and no measure alone changes that: nothing is shared."
+    if not line["earns"]:
+        return "Savings do not reach the least that is shared, so that quality moves nothing."
+    if len(set(np.round(payments_by_score(run)["payment"], 2))) == 1:
+        return "By this contract the payment is the same at every score."
+    if ahead := _ahead(run, found):
+        name, since, away = ahead
+        most = float(found.table[["score_per_point", "score_at_next"]].max().max())
+        if not most >= away - SCORE_TIE:
+            return (
+                f"No measure alone reaches {name}, {_percent(since)}, which is {away * 100:.1f} points of score away."
+            )
+    if terms.quality_method in ("gate", "ladder") or terms.quality_gate > 0:
+        return "The score is at the highest step that is paid; more adds nothing."
+    if terms.quality_method == "standard" and quality is not None and quality.standard == "met":
+        return "The quality standard is met; more adds nothing."
+    if np.isfinite(line["savings_cap"]) and line["cut_by_cap"] >= CENT:
+        return "The cap holds the payment down, so that quality moves nothing."
+    return "No measure alone moves the score by its next step."
+
+
+def _ahead(run: Run, found: DollarsPerPoint) -> tuple[str, float, float] | None:
+    """The gate or step of the ladder that lies ahead: its name, from which score, and how far away; None where none."""
+    terms = run.terms[run.scenario.headline()]
+    counts = terms.quality_method not in ("none", "standard")
+    steps = [("the gate", terms.quality_gate)] if counts else []
+    if found.score >= terms.quality_gate - SCORE_TIE:
+        steps = [("the next step of the ladder", since) for since, _ in terms.quality_ladder]
+    away = [(name, since, since - found.score) for name, since in steps if since > found.score + SCORE_TIE]
+    return away[0] if away else None
 
 
 def payments(run: Run) -> Exhibit | None:

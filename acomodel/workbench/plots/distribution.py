@@ -18,6 +18,7 @@ NO_CHOICE = "No pool is paid by a rule that another could stand for."
 MOST = 14
 """Participants that a chart shows, the largest first."""
 _MARKS = {
+    "agreed": ("*", BLUE),
     "members": ("o", BLUE),
     "contribution": ("D", ORANGE),
     "quality": ("s", GREEN),
@@ -74,7 +75,12 @@ def rules(run: Run, ax: Axes | None = None) -> Axes:
 
 
 def _word(rule: str) -> str:
-    return {"shapley": "Shapley value", "equal": "equal parts", "quality": "quality × members"}.get(rule, rule)
+    return {
+        "agreed": "as agreed",
+        "shapley": "Shapley value",
+        "equal": "equal parts",
+        "quality": "quality × members",
+    }.get(rule, rule)
 
 
 def venture(run: Run, ax: Axes | None = None) -> Axes:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from acomodel import __version__
+from acomodel.exhibit import Exhibit
 from acomodel.inputs import InputError
 from acomodel.workbench.model import Run
 from acomodel.workbench.report.workbook.chain import write_experience, write_projection, write_trend
 from acomodel.workbench.report.workbook.inputs import write_inputs, years_of
 from acomodel.workbench.report.workbook.settled import write_outcomes, write_settlement, write_tables
 from acomodel.workbench.report.workbook.shown import (
+    parts_of,
     write_assumptions,
     write_chance,
     write_data,
+    write_parts,
     write_sensitivity,
     write_summary,
 )
@@ -73,8 +77,8 @@ def write_workbook(run: Run, out: Path) -> None:
         }
     )
     workbook.set_calc_mode("auto")
-    book, years = Book(workbook, plain(run.scenario.title)), years_of(run)
-    _lay_out(book, run)
+    book, years, parts = Book(workbook, plain(run.scenario.title)), years_of(run), parts_of(run)
+    _lay_out(book, run, parts)
     write_summary(book, run, years)
     write_inputs(book, run, years)
     write_assumptions(book, run)
@@ -89,6 +93,7 @@ def write_workbook(run: Run, out: Path) -> None:
     write_sensitivity(book, run)
     if run.outlook is not None:
         write_chance(book, run)
+    write_parts(book, parts)
     write_data(book, run)
     write_tables(book)
     try:
@@ -97,7 +102,7 @@ def write_workbook(run: Run, out: Path) -> None:
         raise InputError(f"{out}: the workbook cannot be written ({error}).") from None
 
 
-def _lay_out(book: Book, run: Run) -> None:
+def _lay_out(book: Book, run: Run, parts: Mapping[str, Sequence[Exhibit]]) -> None:
     """The sheets in their order, with the widths of their columns."""
     count, rates = len(run.labels), len(run.scenario.outcomes.savings_rates)
     projected = 0 if run.budget is None else run.budget.projection.index.unique("year").size
@@ -116,6 +121,8 @@ def _lay_out(book: Book, run: Run) -> None:
     book.sheet("Sensitivity", SOFT, [40, *[15] * 8], wide=True)
     if run.outlook is not None:
         book.sheet("Chance", SOFT, [48, *[14] * 8], wide=True)
+    for name, tables in parts.items():
+        book.sheet(name, SOFT, [44, *[15] * max(9, *(made.table.shape[1] for made in tables))], wide=True)
     book.sheet("Data", SOFT, [24, 10, 44, 20, 10])
     book.sheet("Tables", GREEN, [16, 14, 16, 16, 44, 44], wide=True)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from acomodel.contract.clauses import SCORE_TIE
 from acomodel.contract.settlement import TIE
 from acomodel.contract.terms import Terms
 from acomodel.programs import minimum_savings_rate
@@ -33,7 +34,7 @@ FORMULAS: dict[str, str] = {
     "owes": f"IF(ISNUMBER({{mlr}}),IF({{savings}}<0,IF(-{{savings_rate}}>={{mlr}}-{TIE:.0E},1,0),0),0)",
     "quality_score": "{input_quality_score}",
     "quality_factor": 'IF(OR({input_quality_standard}="failed",AND({terms_quality_method}<>"none",'
-    '{terms_quality_method}<>"standard",{quality_score}<{terms_quality_gate})),0,'
+    f'{{terms_quality_method}}<>"standard",{{quality_score}}<{{terms_quality_gate}}-{SCORE_TIE:.0E})),0,'
     '1-{terms_quality_part}+{terms_quality_part}*IF({terms_quality_method}="multiplier",{quality_score},'
     'IF({terms_quality_method}="ladder",{ladder_step},IF(AND({terms_quality_method}="standard",'
     '{input_quality_standard}="alternative"),{quality_score},1))))',
@@ -128,9 +129,9 @@ def workings(bands: int) -> dict[str, tuple[str, str, str]]:
         "ladder_step": (
             "Step of the quality ladder",
             "%.",
-            "IF(SUMPRODUCT(ISNUMBER({terms_ladder_scores})*({terms_ladder_scores}<={quality_score}))=0,0,"
+            f"IF(SUMPRODUCT(ISNUMBER({{terms_ladder_scores}})*({{terms_ladder_scores}}<={{quality_score}}+{SCORE_TIE:.0E}))=0,0,"
             "INDEX({terms_ladder_parts},SUMPRODUCT(ISNUMBER({terms_ladder_scores})"
-            "*({terms_ladder_scores}<={quality_score}))))",
+            f"*({{terms_ladder_scores}}<={{quality_score}}+{SCORE_TIE:.0E}))))",
         ),
         "start": ("Savings shared from", "%..", 'IF({terms_share_from}="threshold",{msr},0)'),
         "loss_start": ("Losses shared from", "%..", 'IF(AND({terms_share_from}="threshold",ISNUMBER({mlr})),{mlr},0)'),
@@ -221,7 +222,7 @@ def values_of(terms: Terms, line: Mapping[str, Any], members: float | None, brou
     beyond = terms.share_from == "threshold"
     start, loss_start = msr if beyond else 0.0, mlr if beyond and np.isfinite(mlr) else 0.0
     reduced = line["savings"] > 0 and line["savings_rate"] < msr - TIE and terms.below_msr_factor > 0
-    steps = [part for score, part in terms.quality_ladder if line["quality_score"] >= score]
+    steps = [part for score, part in terms.quality_ladder if line["quality_score"] >= score - SCORE_TIE]
     found: dict[str, Any] = {
         "shared_benchmark": bench,
         "shared_actual": line["actual"] - line["capitated_actual"],

@@ -20,6 +20,10 @@ CONTENTS = {
     "Outcomes": "the settlement at other savings rates, and a chart",
     "Sensitivity": "what the payment depends on",
     "Chance": "how much of it is luck",
+    "Quality": "measures, score, and what a point is worth",
+    "Distribution": "who gets the money",
+    "Monitoring": "the year as it goes",
+    "Physicians": "physicians against their peers",
     "Data": "data relied on, and what a report must disclose",
     "Tables": "thresholds by size, which formulas look up",
 }
@@ -176,6 +180,51 @@ def write_chance(book: Book, run: Run) -> None:
     for table in (tables.costs_used, tables.chance_table, tables.chance_by_size, tables.simulated):
         sheet.exhibit(table(run), 7)
     sheet.close(freeze=(0, 1))
+
+
+PARTS = {
+    "Quality": ("quality", ("measures", "domains", "payments", "dollars")),
+    "Distribution": (
+        "distribution",
+        ("pools", "participants", "rules", "shapley", "years", "venture", "venture_needs"),
+    ),
+    "Monitoring": (
+        "monitoring",
+        (
+            "bridge",
+            "budget_to_actual",
+            "specialties",
+            "rolling_rates",
+            "departures",
+            "high_cost",
+            "settlement",
+            "changes",
+        ),
+    ),
+    "Physicians": ("physicians", ("outliers", "cost", "panels", "quality", "referrals")),
+}
+"""Sheets of tables of a part that a scenario may have: where the tables are, and which."""
+
+
+def parts_of(run: Run) -> dict[str, list[Exhibit]]:
+    """Tables of each part that the scenario has, by the name of its sheet."""
+    found: dict[str, list[Exhibit]] = {}
+    for name, (subject, tables) in PARTS.items():
+        if subject == "distribution" or getattr(run.scenario, subject) is not None:
+            made = [getattr(getattr(exhibits, subject), table)(run) for table in tables]
+            shown = [table for table in made if isinstance(table, Exhibit)]
+            found |= {name: shown} if shown else {}
+    return found
+
+
+def write_parts(book: Book, parts: dict[str, list[Exhibit]]) -> None:
+    """Tables of the parts that the scenario has."""
+    for name, tables in parts.items():
+        sheet = book.sheets[name]
+        sheet.title(name, NOT_LIVE, 9)
+        for table in tables:
+            sheet.exhibit(table, 9)
+        sheet.close(freeze=(0, 1))
 
 
 def write_data(book: Book, run: Run) -> None:
