@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from acomodel.inputs import read_table
 
-settings.register_profile("acomodel", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("acomodel", deadline=None, derandomize=True, max_examples=20)
 settings.load_profile("acomodel")
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from acomodel.workbench.claims import read_claims
 from acomodel.workbench.figures import figures_of, headline_value
 
 DEMO = SCENARIOS / "claims-demo.toml"
-SMALL = {"claims.synthetic.members": 5000, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
+SMALL = {"claims.synthetic.members": 3500, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
 SMALL |= {"claims.years": [2023, 2024], "claims.synthetic.seed": 7, "report.show_small_cells": False}
 
 

@@ -133,6 +133,7 @@ def sweep(
 def check(scenario: Path) -> None:
     """Check SCENARIO and its tables without making a report."""
     from acomodel.claims.findings import Finding
+    from acomodel.workbench.distribution import venture_of
     from acomodel.workbench.model import run as work_out
     from acomodel.workbench.scenario import load_scenario
 
@@ -157,6 +158,7 @@ def check(scenario: Path) -> None:
     if result.outlook is not None and result.negotiation is not None:
         look = result.outlook
         click.echo(f"outlook: {look.members:,} members, {look.source}, coefficient of variation {look.costs.cv:.2f}")
+    venture_of(result)
     for said in _parts(result):
         click.echo(f"note: {said}")
     if result.scenario.report.show_small_cells and result.scenario.claims is not None:
@@ -170,7 +172,6 @@ def check(scenario: Path) -> None:
 
 def _parts(result: Any) -> list[str]:
     """What monitoring, physicians and distribution come to; a fault in them is one of the scenario."""
-    from acomodel.workbench.distribution import venture_of
     from acomodel.workbench.exhibits import distribution, monitoring, physicians
 
     wanted, found = result.scenario, list[str]()
@@ -181,7 +182,6 @@ def _parts(result: Any) -> list[str]:
             lacking = "claims of the contract year and a budget" if name == "monitoring" else "[claims.care], or tables"
             found.append(f"[{name}] shows nothing here: it needs {lacking}")
     divided = distribution.findings(result)
-    venture_of(result)
     return [*found, *(() if divided is None else divided.points)]
 
 

@@ -316,7 +316,7 @@ def synthetic_year(rng, seen):
     return truth[24:].sum(), completed, completed * np.sqrt(np.expm1(scatter**2))
 
 
-@pytest.mark.parametrize("seen", [3, 6, 9])
+@pytest.mark.parametrize("seen", [3, 9])
 def test_ninety_percent_intervals_hold_85_to_95_of_100_years(seen):
     rng = np.random.default_rng(20 + seen)
     truths, draws, last = [], [], []

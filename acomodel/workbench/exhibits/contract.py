@@ -8,6 +8,7 @@ from acomodel.contract.programs import ProgramTerms, unverified
 from acomodel.exhibit import Exhibit, Note, show
 from acomodel.programs import Rules
 from acomodel.workbench.adjustments import threshold
+from acomodel.workbench.exhibits.monitoring import seen_earlier
 from acomodel.workbench.model import Run
 from acomodel.workbench.outlook import Outlook
 
@@ -95,6 +96,8 @@ def summary(run: Run) -> Note:
         )
     if claims is not None and claims.is_forecast(year.performance_year):
         points.append(_forecast(run))
+    if seen := seen_earlier(run):
+        points.append(seen)
     if run.outlook is not None:
         points.append(_luck(run.outlook))
     others = [y.label for y in scenario.years if y.label != year.label]

@@ -68,15 +68,27 @@ def _signed(amount: float) -> str:
     return f"+{show(amount, '$.')}" if amount > 0 else show(amount, "$.")
 
 
+def seen_earlier(run: Run) -> str:
+    """What was to be expected at the month of the report, where that lies before the latest; else an empty string."""
+    found = None if run.scenario.monitoring is None else monitoring(run)
+    if found is None or found.is_newest:
+        return ""
+    return f"As it was seen at the end of {found.as_of:%B %Y}: {_settlement(found)}"
+
+
 def _settlement(found: Monitoring) -> str:
     one = found.forecasts
     paid = one.path.payments(one.terms, (0.05, 0.95), benchmark_pmpm=one.benchmark_pmpm, **one.clauses).iloc[-1]
     owed = f", that it owes {paid['owed']:.0%}" if one.terms.two_sided else ""
     over = found.is_newest and not one.forecast
     settled = f" This run, whose completion is not a forecast, settles {show(one.payment, '$')}." if over else ""
+    year = one.path.to_frame((0.05, 0.95)).iloc[-1]
     return (
-        f"Expected settlement: {show(float(paid['expected']), '$')} to the ACO, with 90% chance between "
-        f"{show(float(paid[0.05]), '$')} and {show(float(paid[0.95]), '$')}. Chance that it is paid "
+        f"The year is expected to come to {show(float(year['expected']), '$')}, with 90% chance between "
+        f"{show(float(year[0.05]), '$')} and {show(float(year[0.95]), '$')}, against a benchmark of "
+        f"{show(float(paid['benchmark']), '$')}. Expected settlement: {show(float(paid['expected']), '$')} to the ACO, "
+        f"with 90% chance between {show(float(paid[0.05]), '$')} and {show(float(paid[0.95]), '$')}. "
+        "Chance that it is paid "
         f"{paid['earned']:.0%}{owed}.{settled}"
     )
 
@@ -134,7 +146,7 @@ def _dear(found: Monitoring) -> str:
     if np.isnan(rate):
         return ""
     count = cases if isinstance(cases, str) else f"{cases:,}"
-    return f"{made.title}: {count} cases, {show(rate, '$.')} PMPM."
+    return f"{made.title}, the latest year that was over: {count} cases, {show(rate, '$.')} PMPM."
 
 
 def budget_to_actual(run: Run) -> Exhibit | Note:
@@ -403,9 +415,9 @@ def settlement(run: Run) -> Exhibit | Note:
     if found is None:
         return _absent(run)
     made = found.forecasts.exhibit()
-    if found.is_newest:
-        return made
-    return Exhibit(made.title, made.table.drop(index="This run"), made.formats, made.note)
+    table = made.table.drop(columns="Reported")
+    note = made.note.replace("Reported and completed:", "Completed:", 1)
+    return Exhibit(made.title, table if found.is_newest else table.drop(index="This run"), made.formats, note)
 
 
 def departures(run: Run) -> Exhibit | Note:

@@ -27,6 +27,7 @@ def measures(run: Run) -> Exhibit | None:
         return None
     table, hidden = found.measures, hidden_measures(run)
     exact = hidden & (found.scheme != "mssp") & table["basis"].isin(["performance", "part"])
+    aside = table["basis"].isin(["few", "unscored"])
     counts = pd.Series(FEW, index=table.index).where(table["denominator"] <= SMALL_CELL, HIDDEN)
     cells = {
         "Measure": table["name"].where(table["name"] != table.index, ""),
@@ -38,8 +39,8 @@ def measures(run: Run) -> Exhibit | None:
         "Reliability": table["reliability"].mask(hidden),
         "Cut point": table["cut"],
         "Next": table["next_cut"],
-        "Points": table["points"].astype(object).mask(exact, HIDDEN),
-        "Possible": table["possible"],
+        "Points": table["points"].mask(aside).astype(object).mask(exact, HIDDEN),
+        "Possible": table["possible"].mask(aside),
         "Counts": table["basis"].map(BASES),
     }
     frame = pd.DataFrame(cells)
