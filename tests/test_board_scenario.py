@@ -14,7 +14,7 @@ from acomodel.workbench import exhibits, plots
 from acomodel.workbench.claims import measured
 from acomodel.workbench.report.folder import make_report, results_text
 
-SMALL = {"claims.synthetic.members": 2500, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
+SMALL = {"claims.synthetic.members": 1800, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
 SMALL |= {"claims.years": [2023, 2024], "outlook.draws": 2000, "report.show_small_cells": False}
 SMALL |= {"physicians.minimum_member_months": 200.0}
 

@@ -24,7 +24,7 @@ from acomodel.workbench.report.workbook.inputs import SLOTS
 from acomodel.workbench.report.workbook.lines import CHECK, FORMULAS, workings
 from acomodel.workbench.report.workbook.rounding import beyond_half, rounded_by
 
-RANDOM = int(os.environ.get("ACOMODEL_WORKBOOKS", "6"))
+RANDOM = int(os.environ.get("ACOMODEL_WORKBOOKS", "4"))
 """Random contracts that are recalculated; hundreds in development."""
 
 AT_A_TIME = 80

@@ -94,7 +94,7 @@ def both(data, codes, window, earlier, free):
     return [table.order_by("member_id").to_pandas() for table in (fast, slow)]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=7, deadline=None)
 @given(SEEDS, st.sampled_from(METHODS), st.sampled_from([2014, 2018, 2019, 2025]), st.booleans())
 def test_attribution_is_the_same_in_every_book(seed, method, year, free):
     earlier = EARLIER if year == 2025 else None
@@ -111,7 +111,7 @@ def test_a_practice_with_as_many_reversals_as_services_is_no_candidate():
     assert fast["provider_id"].tolist() == slow["provider_id"].tolist() == ["P1"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=7, deadline=None)
 @given(SEEDS, st.booleans(), st.sampled_from([[], ["DME", "O'Brien's"]]))
 def test_sums_are_the_same_in_every_book(seed, apart, excluded):
     random = Random(seed)

@@ -468,7 +468,7 @@ def untidy_books(draw):
 
 
 @given(untidy_books(), st.sampled_from(MODELS), st.integers(0, 99))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_frames_categories_and_engines_give_the_same(book, model, seed):
     diagnoses, members = book
     wanted = outcome(diagnoses, members, model)

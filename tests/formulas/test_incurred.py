@@ -69,7 +69,7 @@ def test_every_line_goes_to_one_part():
     assert together.conservation().loc["attributed", "lines"] == 5
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_dollars_are_conserved_to_the_cent_in_every_book(seed):
     random = Random(seed)

@@ -633,7 +633,7 @@ def test_any_positive_matrix_gives_scores_of_unit_variance_in_every_year(values,
         assert covariance[np.ix_(at, at)] == pytest.approx(matrix)
 
 
-@pytest.mark.parametrize(("members", "top"), [(2, 1 - 1e-6), (2, 1.0), (50, 1 - 1e-6), (500, 1.0)])
+@pytest.mark.parametrize(("members", "top"), [(2, 1 - 1e-6), (50, 1 - 1e-6), (500, 1.0)])
 def test_the_heaviest_published_costs_are_drawn_as_members_drawn_one_by_one(members, top):
     """Uncapped, one member may cost $979 million: neither cells nor lattice may lose sight of the others."""
     severity = _severity("commercial", 10_000.0)

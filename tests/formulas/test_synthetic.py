@@ -240,8 +240,8 @@ def test_slower_payment_comes_out(tmp_path):
 
 
 def test_trend_interval_covers_the_truth(tmp_path):
-    """A 95 percent interval of the allowed trend covers the truth in as many of 20 books as chance allows."""
-    books, hits = 20, 0
+    """A 95 percent interval of the allowed trend covers the truth in as many of 15 books as chance allows."""
+    books, hits = 15, 0
     for seed in range(books):
         book = Book(tmp_path, members=800, months=36, runout_months=16, seed=seed)
         fit = fit_trend(book.monthly())
