@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import openpyxl
 import pandas as pd
 import pytest
 from conftest import SCENARIOS
@@ -13,6 +14,7 @@ from acomodel.inputs import read_table
 from acomodel.workbench import exhibits, plots
 from acomodel.workbench.claims import measured
 from acomodel.workbench.report.folder import make_report, results_text
+from acomodel.workbench.templates import new_scenario
 
 SMALL = {"claims.synthetic.members": 1800, "claims.synthetic.months": 36, "claims.synthetic.start": "2022-01"}
 SMALL |= {"claims.years": [2023, 2024], "outlook.draws": 2000, "report.show_small_cells": False}
@@ -109,3 +111,36 @@ def test_other_choices_of_care_need_the_claims(again):
     with pytest.raises(InputError, match=r"claims\.care: found .*another choice needs the claims themselves"):
         run(change(again.scenario, {"claims.care.high_cost": 60_000.0}))
     assert run(change(again.scenario, {"claims.care": None, "quality.table": "inputs/measures.csv"})).terms
+
+
+def test_the_workbook_has_a_sheet_of_each_part(report):
+    book = openpyxl.load_workbook(report / "workbook.xlsx", read_only=True)
+    assert {"Quality", "Distribution", "Monitoring", "Physicians"} <= set(book.sheetnames)
+    cells = [cell for row in book["Distribution"].iter_rows(values_only=True) for cell in row]
+    assert "Practice A" in cells and "As agreed" in cells
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            {"monitoring.as_of": "2024-13"},
+            r"monitoring\.as_of: found '2024-13'; month at whose end .*YYYY-MM.* is wanted",
+        ),
+        ({"monitoring.rolling": []}, r"monitoring\.rolling: found \[\]; at least 1 of them are wanted"),
+        ({"distribution.pools.0.name": "Total"}, "'Total' is the name of a line; another is wanted"),
+    ],
+)
+def test_settings_at_fault(values, words):
+    with pytest.raises(InputError, match=words):
+        change(load_scenario(SCENARIOS / "aco-board.toml"), values)
+
+
+def test_claims_of_ones_own_take_the_place_of_the_made_up_plan(tmp_path):
+    for name in ("aco-board.toml", "claims-demo.toml"):
+        shutil.copy(SCENARIOS / name, tmp_path)
+    made = new_scenario("own", str(tmp_path / "claims-demo.toml"), tmp_path)
+    assert "show_small_cells" not in made.read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "claims-demo.toml"\nname = "mine"\n[claims]\ndata = "book"\n', encoding="utf-8")
+    assert load_scenario(path).claims.synthetic is None

@@ -219,3 +219,24 @@ def test_notebook_calls_and_computes_nothing():
     for name in ("caterpillar", "reliability", "quality", "referrals"):
         assert f"plots.physicians.{name}, run" in code
     assert not [word for word in ("def ", "class ", "lambda") if word in code]
+
+
+def test_few_met_or_few_patients_are_not_told(tmp_path):
+    """A rate tells how many met it, and many episodes may be of one patient: neither stands for 1 to 10 people."""
+    episodes, measures = tables()
+    measures.loc[measures["measure"] == "LDL", "numerator"] = 55  # 5 of 60 did not
+    episodes.loc[(episodes["physician"] == "C00") & (episodes["condition"] == "Hypertension"), "patient"] = "ONE"
+    found = acomodel.run(acomodel.load_scenario(write(tmp_path, episodes, measures)))
+    shown = exhibits.physicians.quality_page(found, "C01").table
+    assert shown.loc["LDL", "Opportunities"] == "60"
+    assert shown.loc[["LDL", "Imaging"], ["Observed", "Ratio"]].isna().all().all()  # 10 of 50 met the other
+    page = exhibits.physicians.page(found, "C00").table
+    assert page["Observed"].isna().all()
+    assert exhibits.physicians.page(found, "C02").table.loc["Hypertension, level 2", "Observed"] > 0
+
+
+def test_a_measure_has_one_direction(tmp_path):
+    episodes, measures = tables()
+    measures.loc[0, "better"] = "lower"
+    with pytest.raises(InputError, match="'LDL' is better higher in some rows, lower in others"):
+        acomodel.run(acomodel.load_scenario(write(tmp_path, episodes, measures)))
