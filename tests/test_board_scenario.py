@@ -98,6 +98,10 @@ def test_measures_without_figures_are_taken_from_the_claims(again):
     assert found["domain"] == "Population Health"
     assert found["better"] == "higher"
     assert table.loc["Cervical cancer screening", "numerator"] == 530
+    said = exhibits.quality.measures(again).note
+    assert "not the certified HEDIS specification" in said and "Cervical" not in said
+    assert re.search(r"the claims reach: Colorectal cancer screening \d+\.\d%", said)
+    assert "not the certified HEDIS specification" in exhibits.physicians.quality(again).note
     stated = read_table(SCENARIOS / "aco-board" / "measures.csv", "measures", key=("measure", "payer"))
     pd.testing.assert_frame_equal(measured(stated, None), stated)
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from acomodel.budget.claimants import Claimants
 from acomodel.budget.truncation import excess
+from acomodel.claims.care.measure_codes import NOT_HEDIS
 from acomodel.claims.care.measures import measures_total
 from acomodel.claims.care.tables import Care, care_of, read_care
 from acomodel.claims.completion import CompletionSettings
@@ -20,6 +21,7 @@ from acomodel.claims.runoff import ALL, Completion, complete
 from acomodel.claims.study import ClaimsSettings, Study, made_with, open_book, read_study, study
 from acomodel.claims.triangles import last_whole_month
 from acomodel.claims.visits import day_literal
+from acomodel.exhibit import show
 from acomodel.inputs import InputError
 from acomodel.workbench.people import People, read_people
 from acomodel.workbench.reduction import people_of
@@ -169,7 +171,7 @@ def read_claims(wanted: ClaimsSettings, folder: Path) -> Claims:
     if running is not None:
         exposure = exposure[exposure.index <= last_whole_month(str(rule.paid_through))]
         payments = payments[payments["incurred_month"].isin(exposure.index)]
-    completion = complete(_every_month(payments, exposure, rule), exposure, rule)
+    completion = complete(every_month(payments, exposure, rule), exposure, rule)
     completion = replace(completion, notes=(*notes, *completion.notes))
     if not undated.empty:
         words = (
@@ -268,6 +270,24 @@ def measured(results: pd.DataFrame, care: Care | None) -> pd.DataFrame:
     return filled
 
 
+def told_by_claims(results: pd.DataFrame, care: Care | None) -> str:
+    """What must be said of results that come from claims: which they are, what they are not, what they cannot see."""
+    if care is None:
+        return ""
+    found = measures_total(care.measures)
+    stated = set(zip(results["measure"], results["numerator"], results["denominator"], strict=True))
+    rows = zip(found["name"], found["numerator"], found["denominator"], strict=True)
+    ours = found[[row[2] > 0 and row in stated for row in rows]]
+    if ours.empty:
+        return ""
+    short = ours[ours["look_back_seen"] < 1]
+    said = [
+        f"{name} {show(float(part), '%')}" for name, part in zip(short["name"], short["look_back_seen"], strict=True)
+    ]
+    reach = f" Of the years looked back the claims reach: {', '.join(said)}; care before is not seen." if said else ""
+    return f"From the claims: {', '.join(ours['name'])}. {NOT_HEDIS}{reach}"
+
+
 _FILLED = {
     "measure": "name",
     "domain": "area",
@@ -341,7 +361,7 @@ def _check_reach(wanted: ClaimsSettings, payments: pd.DataFrame, rule: Completio
     return None
 
 
-def _every_month(payments: pd.DataFrame, exposure: pd.Series, rule: CompletionSettings) -> pd.DataFrame:
+def every_month(payments: pd.DataFrame, exposure: pd.Series, rule: CompletionSettings) -> pd.DataFrame:
     """Payments with a row of zeros for months with exposure and nothing paid yet, so that they are completed too."""
     seen, category = payments["incurred_month"].unique(), payments["service_category"].iloc[0]
     last = None if rule.paid_through is None else pd.Period(rule.paid_through, "M")

@@ -22,7 +22,7 @@ from acomodel.outlook.monitoring.settings import MonitoringSettings
 from acomodel.outlook.monitoring.variance import EFFECTS, Variances, budget_to_actual
 from acomodel.rates import MONTHS, THOUSAND_MEMBER_YEARS
 from acomodel.workbench.adjustments import applied_ratio, measured_ratio
-from acomodel.workbench.claims import Claims, _every_month, completed_monthly, payments_of
+from acomodel.workbench.claims import Claims, completed_monthly, every_month, payments_of
 from acomodel.workbench.forecasts import Forecasts, path
 from acomodel.workbench.model import Run
 
@@ -366,7 +366,7 @@ def _completed(claims: Claims, as_of: pd.Period) -> tuple[Completion, pd.DataFra
     payments = payments_of(claims.study)
     payments = payments[(payments["paid_month"] <= as_of) & payments["incurred_month"].isin(exposure.index)]
     rule = _rule(claims, as_of)
-    made = complete(_every_month(payments, exposure, rule), exposure, rule)
+    made = complete(every_month(payments, exposure, rule), exposure, rule)
     undated = claims.study.experience.undated()
     return made, completed_monthly(made, exposure, undated[undated["month"] <= as_of])
 

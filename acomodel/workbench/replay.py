@@ -123,7 +123,7 @@ def replay(paths: Sequence[str | Path], *, year: int | None = None) -> Replay:
         "within_dollar": ("within_dollar", "sum"),
     }
     if "gross_within_dollar" in rows:
-        counted |= {name: (name, lambda x: int((x == True).sum())) for name in _COMPARED}  # noqa: E712
+        counted |= {name: (name, lambda x: int(x.eq(True).sum())) for name in _COMPARED}
     summary = rows.groupby(["program", "performance_year"], as_index=False, sort=True).agg(**counted)
     return Replay(rows, summary, decisions)
 

@@ -1,4 +1,4 @@
-"""Reliability, shrinkage, intervals and components of variance."""
+"""Reliability, shrinkage, intervals."""
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,7 @@ from scipy.stats import multivariate_normal, norm
 
 from acomodel.inputs import InputError
 from acomodel.reliability import (
-    between_variance,
     misclassified,
-    rate_components,
     reliability,
     shrunk,
     spearman_brown,
@@ -115,62 +113,8 @@ def test_vector_equals_scalar_and_a_series_keeps_its_labels():
         (lambda: wilson_interval([1, 5], [2, 4]), "numerator: found 5 of 4"),
         (lambda: wilson_interval(-1, 30), "numerator: found -1"),
         (lambda: wilson_interval(1, 2, 90), "level: found 90"),
-        (lambda: between_variance([1.0], [0.0]), "variances above zero"),
-        (lambda: between_variance([1.0, 2.0], [1.0]), "one for each"),
-        (lambda: rate_components([3], [2]), "counts from zero to their denominators"),
     ],
 )
 def test_wrong_input(call, words):
     with pytest.raises(InputError, match=words):
         call()
-
-
-def test_between_variance_with_equal_errors_is_the_variance_less_the_error():
-    seen = np.array([0.7, 1.1, 1.4, 0.9])
-    found = between_variance(seen, np.full(4, 0.02), labels=list("abcd"))
-    assert found.between == pytest.approx(seen.var(ddof=1) - 0.02)
-    assert found.mean == pytest.approx(seen.mean()) and list(found.units.index) == list("abcd")
-
-
-def test_between_variance_is_nothing_where_the_spread_is_less_than_the_errors():
-    found = between_variance([1.0, 1.01, 0.99], [0.1, 0.2, 0.3])
-    assert found.between == 0 and (found.units["reliability"] == 0).all()
-    assert list(found.units["shrunk"]) == [found.mean] * 3
-
-
-@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0.01, 2)), min_size=2, max_size=12), st.floats(0.5, 4))
-def test_between_variance_solves_its_equation_and_scales(pairs, factor):
-    seen, errors = map(np.array, zip(*pairs, strict=True))
-    found = between_variance(seen, errors)
-    weight = 1 / (found.between + errors)
-    squares = (weight * (seen - found.mean) ** 2).sum()
-    assert squares <= (len(seen) - 1) * (1 + 1e-6) + 1e-9
-    if found.between > 1e-9:
-        assert squares == pytest.approx(len(seen) - 1, rel=1e-5)
-    assert between_variance(seen * factor, errors * factor**2).between == pytest.approx(
-        found.between * factor**2, rel=1e-5, abs=1e-8
-    )
-
-
-def test_between_variance_finds_the_truth():
-    rng = np.random.default_rng(1)
-    errors = rng.uniform(0.01, 0.2, 20_000)
-    seen = 1 + rng.normal(0, 0.25, 20_000) + rng.normal(0, errors**0.5)
-    found = between_variance(seen, errors)
-    assert found.between == pytest.approx(0.25**2, rel=0.04) and found.mean == pytest.approx(1, abs=0.01)
-
-
-def test_rate_components_find_the_truth():
-    rng = np.random.default_rng(2)
-    sizes = rng.integers(10, 200, 5_000)
-    rates = rng.beta(14, 6, 5_000)
-    found = rate_components(rng.binomial(sizes, rates), sizes)
-    assert found.between == pytest.approx(14 * 6 / (20**2 * 21), rel=0.08) and found.mean == pytest.approx(
-        0.7, abs=0.01
-    )
-
-
-def test_rates_that_differ_by_chance_alone_are_not_reliable():
-    found = rate_components([7, 7, 7, 7], [10, 10, 10, 10])
-    assert found.between == 0 and (found.units["reliability"] == 0).all()
-    assert rate_components([1], [1]).between == 0  # one physician, one patient

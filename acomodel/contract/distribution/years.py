@@ -307,7 +307,7 @@ def compare_rules(
             found[str(rule)] = pd.Series(split(to_cents(amount), shares), index=index)
     if not found:
         raise InputError("distribution: under none of the rules does anybody have a share")
-    first = "contribution" if "contribution" in found else list(found)[0]  # noqa: RUF015
+    first = "contribution" if "contribution" in found else next(iter(found))
     against = str(reference or first)
     if against not in found:
         raise InputError(f"distribution: the reference '{against}' is not among the rules {', '.join(found)}")

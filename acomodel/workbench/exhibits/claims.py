@@ -226,7 +226,7 @@ def cost_trend(run: Run) -> Exhibit | Note:
     months = rows.drop_duplicates("month").groupby("year")["member_months"].sum()
     sums = rows.groupby("year")[["services", "claims"]].sum().rename(columns={"services": "procedures"})
     sums = sums.loc[sums.index.isin(claims.actuals.index)].assign(member_months=months)
-    return _trend_exhibit("Cost and utilization trends, all services", cost_utilization_trend(sums))
+    return trend_exhibit("Cost and utilization trends, all services", cost_utilization_trend(sums))
 
 
 def utilization(run: Run) -> Exhibit | Note:
@@ -269,10 +269,11 @@ def specialties(run: Run) -> Exhibit | Note:
         frame = frame.assign(member_months=claims.actuals["member_months"])
         parts[str(names.get(code, code))] = cost_utilization_trend(frame).iloc[-1]
     table = pd.DataFrame(parts).T.rename_axis("Specialty")
-    return _trend_exhibit(f"Largest specialties, {claims.actuals.index[-1]}", table)
+    return trend_exhibit(f"Largest specialties, {claims.actuals.index[-1]}", table)
 
 
-def _trend_exhibit(title: str, frame: pd.DataFrame) -> Exhibit:
+def trend_exhibit(title: str, frame: pd.DataFrame) -> Exhibit:
+    """Periods of `cost_utilization_trend` with their changes, under a title."""
     names = {
         "member_months": "Member months",
         "procedures": "Services",

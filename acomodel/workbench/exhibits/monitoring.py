@@ -13,7 +13,7 @@ from acomodel.outlook.monitoring.drift import MADE
 from acomodel.outlook.monitoring.variance import EFFECTS, target_variance
 from acomodel.privacy import printed, suppressed, why
 from acomodel.rates import MONTHS
-from acomodel.workbench.exhibits.claims import NO_CLAIMS, _trend_exhibit
+from acomodel.workbench.exhibits.claims import NO_CLAIMS, trend_exhibit
 from acomodel.workbench.model import Run
 from acomodel.workbench.monitoring import Monitoring, monitoring
 
@@ -274,7 +274,7 @@ def trends(run: Run) -> Exhibit | Note:
             "procedures": float(sums["services"]),
             "claims": float(sums["claims"]),
         }
-    made = _trend_exhibit(
+    made = trend_exhibit(
         "Cost and utilization trends, all services",
         cost_utilization_trend(pd.DataFrame.from_dict(rows, orient="index")),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from acomodel.claims.care.measure_codes import NOT_HEDIS
 from acomodel.claims.care.peers import ABOVE, ALIKE, BELOW, FEW, NO_PEERS, UNRELIABLE
 from acomodel.claims.care.physicians import Profile
 from acomodel.exhibit import Exhibit, Note, show
@@ -75,7 +78,13 @@ def panels(run: Run) -> Exhibit | Note | None:
 
 def quality(run: Run) -> Exhibit | Note | None:
     """Compliance over all measures by physician against peers at the physician's own mix of opportunities."""
-    return _table(run, "quality", "Quality by physician against peers at the physician's own mix of opportunities")
+    made = _table(run, "quality", "Quality by physician against peers at the physician's own mix of opportunities")
+    return replace(made, note=f"{made.note}{_whence(run)}") if isinstance(made, Exhibit) else made
+
+
+def _whence(run: Run) -> str:
+    """What must be said of measures that were worked out of the claims."""
+    return f" {NOT_HEDIS}" if run.tables.physician_measures is None else ""
 
 
 def _table(run: Run, name: str, title: str) -> Exhibit | Note | None:
@@ -203,8 +212,8 @@ def page(run: Run, physician: str | None = None) -> Exhibit | Note | None:
     parts.append(whole.loc[[specialty]].set_axis(["All episodes"]))
     frame = pd.concat(parts)
     title = f"Cost of episodes, {who} ({specialty})"
-    note = f"Peers: all physicians of the specialty, at this physician's mix.{_standing_words(found.costs, who)}"
-    return _one_table(run, frame, totals, title, "Episodes", "$", note)
+    note = "Peers: all physicians of the specialty, at this physician's mix."
+    return _one_table(run, frame, totals, title, "Episodes", "$", note, _standing_words(found.costs, who))
 
 
 def quality_page(run: Run, physician: str | None = None) -> Exhibit | Note | None:
@@ -222,9 +231,10 @@ def quality_page(run: Run, physician: str | None = None) -> Exhibit | Note | Non
     rows = rows.loc[[specialty]].droplevel("specialty")
     whole = found.quality.summary().xs(who, level="physician").loc[[specialty]].set_axis(["All measures"])
     frame = pd.concat([rows, whole])
-    note = f"All measures: by opportunities, peers at the same opportunities.{_standing_words(found.quality, who)}"
+    note = f"All measures: by opportunities, peers at the same opportunities.{_whence(run)}"
+    sure = _standing_words(found.quality, who)
     title = f"Quality, {who} ({specialty})"
-    return _one_table(run, frame, {"All measures": list(rows.index)}, title, "Opportunities", "%", note)
+    return _one_table(run, frame, {"All measures": list(rows.index)}, title, "Opportunities", "%", note, sure)
 
 
 def _one(profile: Profile, physician: str | None) -> str:
@@ -241,15 +251,25 @@ def _standing_words(profile: Profile, who: str) -> str:
     if np.isnan(row["reliability"]):
         return ""
     return (
-        f" Reliability {row['reliability']:.0%}; ratio drawn to 1 as far as it is noise {row['shrunk']:.3f} "
+        f"Reliability {row['reliability']:.0%}; ratio drawn to 1 as far as it is noise {row['shrunk']:.3f} "
         f"({row['low']:.3f} to {row['high']:.3f}): {row['standing']}."
     )
 
 
 def _one_table(
-    run: Run, frame: pd.DataFrame, totals: dict[str, list[str]], title: str, cases: str, style: str, note: str
+    run: Run,
+    frame: pd.DataFrame,
+    totals: dict[str, list[str]],
+    title: str,
+    cases: str,
+    style: str,
+    note: str,
+    sure: str,
 ) -> Exhibit:
-    """A physician's rows and their sums; what stands for 1 to 10 cases, or would tell of them, is not printed."""
+    """
+    A physician's rows and their sums, the whole last; what stands for 1 to 10 people, or would tell of them, is not
+    printed, nor how sure the whole is where the whole is not.
+    """
     table = frame[["units", "observed", "peers", "ratio"]].rename_axis(None).astype({"units": float})
     table.columns = pd.Index([cases, "Observed", "Peers", "Ratio"])
     formats = {cases: "#", "Observed": style, "Peers": style, "Ratio": "0.000"}
@@ -262,9 +282,9 @@ def _one_table(
         table[cases] = printed(counts, hidden)
         table.loc[hidden, "Peers"] = np.nan
         table.loc[told, ["Observed", "Ratio"]] = np.nan
-        note = note if not told.iloc[-1] else note.split(" Reliability")[0]
+        sure = "" if told.iloc[-1] else sure
         note = " ".join(part for part in (note, why(counts, hidden)) if part)
-    return Exhibit(title, table, formats, note)
+    return Exhibit(title, table, formats, f"{note} {sure}".strip())
 
 
 def _of_few(counts: pd.Series, totals: dict[str, list[str]]) -> pd.Series:

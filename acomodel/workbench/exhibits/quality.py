@@ -11,6 +11,7 @@ from acomodel.contract.quality.value import DollarsPerPoint
 from acomodel.exhibit import Exhibit
 from acomodel.privacy import FEW, HIDDEN, SMALL_CELL
 from acomodel.rates import Numeric
+from acomodel.workbench.claims import told_by_claims
 from acomodel.workbench.model import Run
 from acomodel.workbench.quality import domains_shown, hidden_measures, payments_by_score, quality_of, worth
 
@@ -50,7 +51,9 @@ def measures(run: Run) -> Exhibit | None:
     frame = frame.drop(columns=empty).rename_axis("Code" if "Measure" in frame else "Measure")
     formats = dict.fromkeys(("Rate", "Low", "High", "Reliability", "Cut point", "Next"), "%.")
     formats |= {"Cases": "#", "Points": "0.000", "Possible": "#."}
-    return Exhibit("Quality measures", frame, formats, _words(frame, hidden))
+    claims = run.tables.claims
+    said = "" if claims is None or run.tables.measures is None else told_by_claims(run.tables.measures, claims.care)
+    return Exhibit("Quality measures", frame, formats, f"{_words(frame, hidden)} {said}".strip())
 
 
 def _words(frame: pd.DataFrame, hidden: pd.Series) -> str:

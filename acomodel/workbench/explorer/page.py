@@ -98,8 +98,6 @@ PICTURES: dict[str, tuple[Callable[..., Any], str]] = {
 SIZE = (7.6, 3.0)
 """Width and height of a picture. [inches]"""
 
-TWO_SIDES = ("owing_luck", "owing_true")
-
 
 def style() -> str:
     """Style of the explorer's parts."""
